@@ -1,0 +1,30 @@
+/* What Sluice asks of Linux. Parsed by jextract only; nothing is compiled from it. */
+#define _GNU_SOURCE
+#include <features.h>
+
+/* With __USE_GNU, glibc declares socket addresses as a transparent union, which jextract would pass by value. */
+#undef __USE_GNU
+#include <sys/socket.h>
+#define __USE_GNU 1
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/errqueue.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>

@@ -1,0 +1,219 @@
+package io.sluice;
+
+import io.sluice.internal.Bounce;
+import io.sluice.internal.Syscalls;
+import io.sluice.internal.WaitCalls;
+import io.sluice.internal.WaitFailedException;
+import io.sluice.internal.Waiter;
+import io.sluice.internal.ffi.Linux;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.ClosedChannelException;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Single attempts to move bytes, none of which waits for a pipe or a socket, and the waiting in between.
+ *
+ * <p>The attempts return what the system call does: bytes, 0 for the end of input, −errno; or {@link #CLOSED}. {@link #spliced}, {@link
+ * #teed}, {@link #readResult} and {@link #writeResult} turn that into what Java's channels say: bytes, 0 for would block, −1 for the end.
+ */
+final class Moves {
+    /** A side was closed before the call was made. */
+    static final long CLOSED = Long.MIN_VALUE;
+
+    private static final int FLAGS = Linux.SPLICE_F_NONBLOCK();
+    private static final long LONGEST_PAUSE_NANOS = 1_000_000;
+
+    /** An attempt that returns bytes, 0 for would block, −1 for the end of input. */
+    @FunctionalInterface
+    interface Attempt {
+        long make() throws IOException;
+    }
+
+    private Moves() {}
+
+    static long splice(Side from, long fromOffset, Side to, long toOffset, long max) {
+        if (!from.descriptor().enter()) {
+            return CLOSED;
+        }
+        try {
+            if (!to.descriptor().enter()) {
+                return CLOSED;
+            }
+            try {
+                int in = from.descriptor().number();
+                int out = to.descriptor().number();
+                return Syscalls.splice(in, fromOffset, out, toOffset, max, FLAGS);
+            } finally {
+                to.descriptor().exit();
+            }
+        } finally {
+            from.descriptor().exit();
+        }
+    }
+
+    static long spliced(long n, Side from, long fromOffset, Side to, long toOffset, long max) throws IOException {
+        if (n > 0) {
+            return n;
+        }
+        if (notAnError(n)) {
+            return n == 0 ? -1 : 0;
+        }
+        throw Failures.splice((int) -n, from, fromOffset, to, toOffset, max);
+    }
+
+    static long tee(Side from, Side to, long max) throws IOException {
+        long n;
+        if (!from.descriptor().enter()) {
+            throw new ClosedChannelException();
+        }
+        try {
+            if (!to.descriptor().enter()) {
+                throw new ClosedChannelException();
+            }
+            try {
+                n = Syscalls.tee(from.descriptor().number(), to.descriptor().number(), max, FLAGS);
+            } finally {
+                to.descriptor().exit();
+            }
+        } finally {
+            from.descriptor().exit();
+        }
+        if (n > 0) {
+            return n;
+        }
+        if (notAnError(n)) {
+            return n == 0 ? -1 : 0;
+        }
+        throw Failures.tee((int) -n, from, to, max);
+    }
+
+    static long read(Side from, MemorySegment into) throws IOException {
+        long n;
+        if (!from.descriptor().enter()) {
+            throw new ClosedChannelException();
+        }
+        try {
+            int fd = from.descriptor().number();
+            n = into.isNative() ? Syscalls.read(fd, into, into.byteSize()) : readArray(fd, into);
+        } finally {
+            from.descriptor().exit();
+        }
+        if (n > 0) {
+            return n;
+        }
+        if (notAnError(n)) {
+            return n == 0 ? -1 : 0;
+        }
+        throw Failures.read((int) -n, from, into.byteSize());
+    }
+
+    static long write(Side to, MemorySegment from) throws IOException {
+        long n;
+        if (!to.descriptor().enter()) {
+            throw new ClosedChannelException();
+        }
+        try {
+            int fd = to.descriptor().number();
+            n = from.isNative() ? Syscalls.write(fd, from, from.byteSize()) : writeArray(fd, from);
+        } finally {
+            to.descriptor().exit();
+        }
+        if (n >= 0 || notAnError(n)) {
+            return Math.max(n, 0);
+        }
+        throw Failures.write((int) -n, to, from.byteSize());
+    }
+
+    private static long readArray(int fd, MemorySegment into) {
+        MemorySegment bounce = Bounce.take();
+        try {
+            long n = Syscalls.read(fd, bounce, Math.min(into.byteSize(), Bounce.SIZE));
+            if (n > 0) {
+                MemorySegment.copy(bounce, 0, into, 0, n);
+            }
+            return n;
+        } finally {
+            Bounce.giveBack(bounce);
+        }
+    }
+
+    private static long writeArray(int fd, MemorySegment from) {
+        MemorySegment bounce = Bounce.take();
+        try {
+            long length = Math.min(from.byteSize(), Bounce.SIZE);
+            MemorySegment.copy(from, 0, bounce, 0, length);
+            return Syscalls.write(fd, bounce, length);
+        } finally {
+            Bounce.giveBack(bounce);
+        }
+    }
+
+    private static boolean notAnError(long n) throws ClosedChannelException {
+        if (n == CLOSED) {
+            throw new ClosedChannelException();
+        }
+        return n == 0 || n == -Linux.EAGAIN();
+    }
+
+    /**
+     * Waits for the side that held up the attempt before: the source if it has nothing, else the target if it has no room.
+     *
+     * <p>A virtual thread first lets others run once, which is often all that the other side needs. Where both sides say that they are ready
+     * although nothing moved, the state is one that passes, or a descriptor that reports an error for good; a growing pause keeps that from
+     * becoming a spin.
+     *
+     * @param from the source, or null if it is memory
+     * @param to the target, or null if it is memory
+     * @param round how many attempts moved nothing before this wait, less one
+     */
+    static void await(@Nullable Side from, @Nullable Side to, int round) throws ErrnoException {
+        if (round == 0 && Thread.currentThread().isVirtual()) {
+            Thread.yield();
+        } else if (to == null) {
+            awaitReady(from, Linux.POLLIN(), from);
+        } else if (from == null) {
+            awaitReady(to, Linux.POLLOUT(), to);
+        } else {
+            int ready = ready(from, to);
+            if ((ready & 1) == 0) {
+                awaitReady(from, Linux.POLLIN(), to);
+            } else if ((ready & 2) == 0) {
+                awaitReady(to, Linux.POLLOUT(), from);
+            } else {
+                LockSupport.parkNanos(Math.min(1000L << Math.min(round, 10), LONGEST_PAUSE_NANOS));
+            }
+        }
+    }
+
+    /** Waits until the pipe at one side of a transfer has bytes or a free slot, before a thread is spent on the other side's disk. */
+    static void awaitPipe(Side from, Side to) throws ErrnoException {
+        int ready = ready(from, to);
+        if (from.isPipe() && (ready & 1) == 0) {
+            awaitReady(from, Linux.POLLIN(), to);
+        } else if (to.isPipe() && (ready & 2) == 0) {
+            awaitReady(to, Linux.POLLOUT(), from);
+        }
+    }
+
+    private static int ready(Side from, Side to) throws ErrnoException {
+        int in = from.descriptor().number();
+        int out = to.descriptor().number();
+        int ready = WaitCalls.poll(in, Linux.POLLIN(), out, Linux.POLLOUT(), 0);
+        if (ready >= 0) {
+            return ready;
+        } else if (ready == -Linux.EINTR() || ready == -Linux.EAGAIN()) {
+            return 3;
+        }
+        throw Failures.query("poll", -ready, from);
+    }
+
+    private static void awaitReady(Side side, int events, Side other) throws ErrnoException {
+        try {
+            Waiter.await(side.descriptor(), events, other.descriptor());
+        } catch (WaitFailedException e) {
+            throw Failures.waiting(e, side);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+package io.sluice;
+
+import io.sluice.internal.Descriptor;
+import io.sluice.internal.FileCalls;
+import io.sluice.internal.MemoryCalls;
+import io.sluice.internal.Native;
+import io.sluice.internal.Offload;
+import io.sluice.internal.Proc;
+import io.sluice.internal.Syscalls;
+import io.sluice.internal.ffi.Linux;
+import java.io.IOException;
+import java.lang.ref.Cleaner;
+import java.nio.channels.AsynchronousCloseException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.spi.AbstractInterruptibleChannel;
+import java.util.function.IntUnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/** What both ends of a pipe have in common. */
+abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeSource, PipeSink {
+    private static final Cleaner CLEANER = Cleaner.create();
+
+    final Side side;
+    private final Cleaner.Cleanable cleanable;
+
+    PipeEnd(Descriptor descriptor) {
+        this.side = new Side(descriptor, Fd.Kind.PIPE, "pipe " + descriptor.number());
+        this.cleanable = CLEANER.register(this, descriptor::close);
+    }
+
+    /** Opens the pipe that {@code fd} is an end of once more, non-blocking, as a description that nobody else shares. */
+    static Descriptor reopened(Fd fd, int accessMode) throws IOException {
+        Native.require();
+        if (fd.kind() != Fd.Kind.PIPE) {
+            throw new IllegalArgumentException(
+                    fd + " is not a pipe; one side of a splice must be: open a Pipe and splice through it");
+        }
+        String path = Proc.descriptor(fd.number()).toString();
+        int flags = accessMode | Linux.O_NONBLOCK() | Linux.O_CLOEXEC();
+        int number = FileCalls.open(path, flags, 0);
+        if (number < 0) {
+            throw Failures.reopen(fd, -number);
+        }
+        return Descriptor.owned(number);
+    }
+
+    /**
+     * The size of the pipe's buffer: {@code int fcntl(int fd, F_GETPIPE_SZ)}.
+     *
+     * @return bytes, a power of two of pages. What fits is counted in {@linkplain #slots slots}.
+     * @throws ClosedChannelException if this end is closed
+     * @throws ErrnoException if the kernel refuses
+     */
+    public final long capacity() throws IOException {
+        return query("fcntl", Syscalls::pipeSize);
+    }
+
+    /**
+     * Asks for another buffer size: {@code int fcntl(int fd, F_SETPIPE_SZ, int size)}. What is in the pipe stays in it. Larger is not better
+     * without limit: 64 KiB to 1 MiB is where pipes have been seen to be fastest.
+     *
+     * @param bytes the size wanted; the kernel rounds it up to a power of two of pages, at least one page
+     * @return the size granted, in bytes
+     * @throws ErrnoException EPERM above {@code /proc/sys/fs/pipe-max-size}, or when this user's pipes are past {@code
+     *     pipe-user-pages-soft}; EBUSY if what is in the pipe needs more slots (fcntl(2), F_SETPIPE_SZ)
+     * @throws ClosedChannelException if this end is closed
+     */
+    public final long capacity(long bytes) throws IOException {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a capacity cannot be negative: " + bytes);
+        }
+        int size = (int) Math.min(bytes, Integer.MAX_VALUE);
+        int number = enter();
+        int granted;
+        int current;
+        try {
+            granted = Syscalls.fcntl(number, Linux.F_SETPIPE_SZ(), size);
+            current = granted >= 0 ? granted : Syscalls.pipeSize(number);
+        } finally {
+            side.descriptor().exit();
+        }
+        if (granted < 0) {
+            throw Failures.capacity(-granted, bytes, current);
+        }
+        return granted;
+    }
+
+    /**
+     * The number of slots: how many separate runs of bytes fit, whatever their length up to a page.
+     *
+     * @return capacity divided by the page size
+     * @throws ClosedChannelException if this end is closed
+     * @throws ErrnoException if the kernel refuses
+     */
+    public final int slots() throws IOException {
+        return (int) (capacity() / MemoryCalls.pageSize());
+    }
+
+    /**
+     * How much is in the pipe: {@code int ioctl(int fd, FIONREAD, int *)}. After 0 with no writer active, everything that was read has been
+     * copied out completely; what was spliced out may still be on its way elsewhere.
+     *
+     * @return bytes
+     * @throws ClosedChannelException if this end is closed
+     * @throws ErrnoException if the kernel refuses
+     */
+    public final int available() throws IOException {
+        return query("ioctl", Syscalls::available);
+    }
+
+    /**
+     * The descriptor's number, for native code of one's own. It is non-blocking, and must not be used after this is closed.
+     *
+     * @return the number
+     * @throws ClosedChannelException if this end is closed
+     */
+    public final int number() throws ClosedChannelException {
+        if (!isOpen()) {
+            throw new ClosedChannelException();
+        }
+        return side.descriptor().number();
+    }
+
+    /**
+     * What this is.
+     *
+     * @return such as {@code pipe 7}, the number being the descriptor's
+     */
+    @Override
+    public final String toString() {
+        return side.words();
+    }
+
+    /** Gives the descriptor back, and wakes all who wait on it. */
+    @Override
+    protected final void implCloseChannel() {
+        cleanable.clean();
+    }
+
+    final long spliceNow(Side from, long fromOffset, Side to, long toOffset, long max) throws IOException {
+        if (nothingToMove(max)) {
+            return 0;
+        }
+        return Moves.spliced(Moves.splice(from, fromOffset, to, toOffset, max), from, fromOffset, to, toOffset, max);
+    }
+
+    final long spliceWaiting(Side from, long fromOffset, Side to, long toOffset, long max) throws IOException {
+        if (nothingToMove(max)) {
+            return 0;
+        }
+        if (Thread.currentThread().isVirtual() && (from.mayWait() || to.mayWait())) {
+            return untilMoved(from, to, () -> {
+                Moves.awaitPipe(from, to);
+                long n = Offload.call(() -> Moves.splice(from, fromOffset, to, toOffset, max));
+                return Moves.spliced(n, from, fromOffset, to, toOffset, max);
+            });
+        }
+        if (!Thread.currentThread().isInterrupted()) {
+            long n = spliceNow(from, fromOffset, to, toOffset, max);
+            if (n != 0) {
+                return n;
+            }
+        }
+        return untilMoved(from, to, () -> spliceNow(from, fromOffset, to, toOffset, max));
+    }
+
+    static long checkOffset(long offset) {
+        if (offset < 0) {
+            throw new IllegalArgumentException("an offset cannot be negative: " + offset);
+        }
+        return offset;
+    }
+
+    /** Whether {@code max} is 0, for which the kernel would report the end of input. */
+    final boolean nothingToMove(long max) throws ClosedChannelException {
+        if (max < 0) {
+            throw new IllegalArgumentException("cannot move a negative number of bytes: " + max);
+        }
+        if (max == 0 && !isOpen()) {
+            throw new ClosedChannelException();
+        }
+        return max == 0;
+    }
+
+    /**
+     * Repeats {@code attempt} until it moves something or meets the end, waiting in between. Interruptible and asynchronously closeable as
+     * the channels of java.nio are, except that bytes which did move are always reported.
+     */
+    final long untilMoved(@Nullable Side from, @Nullable Side to, Moves.Attempt attempt) throws IOException {
+        if ((from != null && !from.descriptor().isOpen()) || (to != null && !to.descriptor().isOpen())) {
+            throw new ClosedChannelException();
+        }
+        boolean moved = false;
+        begin();
+        try {
+            for (int round = 0; ; round++) {
+                long n = attempt.make();
+                if (n != 0) {
+                    moved = true;
+                    return n;
+                }
+                Moves.await(from, to, round);
+            }
+        } catch (ClosedChannelException e) {
+            throw new AsynchronousCloseException();
+        } finally {
+            try {
+                end(moved);
+            } catch (ClosedByInterruptException e) {
+                if (!moved) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private int enter() throws ClosedChannelException {
+        if (!side.descriptor().enter()) {
+            throw new ClosedChannelException();
+        }
+        return side.descriptor().number();
+    }
+
+    private int query(String call, IntUnaryOperator question) throws IOException {
+        int number = enter();
+        int answer;
+        try {
+            answer = question.applyAsInt(number);
+        } finally {
+            side.descriptor().exit();
+        }
+        if (answer < 0) {
+            throw Failures.query(call, -answer, side);
+        }
+        return answer;
+    }
+}

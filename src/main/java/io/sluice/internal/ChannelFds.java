@@ -1,0 +1,162 @@
+package io.sluice.internal;
+
+import io.sluice.internal.ffi.Linux;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.channels.SelectableChannel;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds the descriptor behind a selectable channel by public means: registers the channel with a private selector and reads from
+ * {@code /proc/self/fdinfo} which descriptor that selector's epoll instance has come to watch.
+ *
+ * <p>The descriptor is duplicated while the channel is registered. Until it is deregistered the channel does not give its number back even
+ * when it is closed, so the duplicate is of the right file whatever else happens.
+ */
+public final class ChannelFds {
+    /** Room for the few lines of a selector that watches one channel. */
+    private static final int WATCHED_TEXT = 4096;
+
+    private static final ReentrantLock LOCK = new ReentrantLock();
+    private static @Nullable ChannelFds shared;
+
+    private final Selector selector;
+    private final RandomAccessFile watched;
+    private final Set<Integer> own;
+
+    private ChannelFds() throws IOException {
+        selector = Selector.open();
+        try {
+            watched = new RandomAccessFile("/proc/self/fdinfo/" + epollOf(selector), "r");
+        } catch (IOException | RuntimeException e) {
+            selector.close();
+            throw e;
+        }
+        own = watchedNow();
+    }
+
+    /**
+     * A duplicate of the channel's descriptor, to be closed by the caller. Waits behind a read in progress on a blocking channel, which has
+     * to be non-blocking for the moment this takes.
+     *
+     * @return the duplicate, or −errno of {@code fcntl(F_DUPFD_CLOEXEC)}
+     * @throws IOException if the channel is closed or its kind cannot be polled
+     */
+    public static int duplicate(SelectableChannel channel) throws IOException {
+        if (!channel.isBlocking()) {
+            return duplicateRegistered(channel);
+        }
+        channel.configureBlocking(false);
+        try {
+            return duplicateRegistered(channel);
+        } finally {
+            if (channel.isOpen()) {
+                channel.configureBlocking(true);
+            }
+        }
+    }
+
+    private static int duplicateRegistered(SelectableChannel channel) throws IOException {
+        LOCK.lock();
+        try {
+            if (shared == null) {
+                shared = new ChannelFds();
+            }
+            return shared.duplicateOf(channel);
+        } finally {
+            LOCK.unlock();
+        }
+    }
+
+    private int duplicateOf(SelectableChannel channel) throws IOException {
+        SelectionKey key = channel.register(selector, Integer.lowestOneBit(channel.validOps()));
+        try {
+            selector.selectNow();
+            Set<Integer> fresh = watchedNow();
+            fresh.removeAll(own);
+            if (fresh.size() != 1) {
+                throw new IOException("cannot tell the descriptor of " + channel + " among " + fresh);
+            }
+            return Syscalls.fcntl(fresh.iterator().next(), Linux.F_DUPFD_CLOEXEC(), 0);
+        } finally {
+            key.cancel();
+            selector.selectNow();
+        }
+    }
+
+    private Set<Integer> watchedNow() throws IOException {
+        watched.seek(0);
+        byte[] text = new byte[WATCHED_TEXT];
+        int length = Math.max(0, watched.read(text));
+        return new String(text, 0, length, StandardCharsets.US_ASCII)
+                .lines()
+                .filter(line -> line.startsWith("tfd:"))
+                .map(ChannelFds::target)
+                .collect(Collectors.toCollection(HashSet::new));
+    }
+
+    private static Integer target(String line) {
+        return Integer.valueOf(line.substring(4).strip().split("\\s+")[0]);
+    }
+
+    // A selector's epoll instance watches at first nothing but the selector's own eventfd. Only of this one does that eventfd count 1
+    // after wakeup() and 0 after selectNow(), each time.
+    private static int epollOf(Selector selector) throws IOException {
+        List<Integer> candidates = descriptorsNamed("anon_inode:[eventpoll]");
+        for (int round = 0; round < 3; round++) {
+            selector.wakeup();
+            candidates.removeIf(epoll -> wakeUpCount(epoll) != 1);
+            selector.selectNow();
+            candidates.removeIf(epoll -> wakeUpCount(epoll) != 0);
+        }
+        if (candidates.size() != 1) {
+            throw new IOException("cannot tell a selector's epoll descriptor among " + candidates + " (is /proc mounted?)");
+        }
+        return candidates.getFirst();
+    }
+
+    private static long wakeUpCount(int epoll) {
+        try {
+            List<Integer> targets = Files.readAllLines(Path.of("/proc/self/fdinfo/" + epoll)).stream()
+                    .filter(line -> line.startsWith("tfd:"))
+                    .map(ChannelFds::target)
+                    .toList();
+            if (targets.size() != 1) {
+                return -1;
+            }
+            for (String line : Files.readAllLines(Path.of("/proc/self/fdinfo/" + targets.getFirst()))) {
+                if (line.startsWith("eventfd-count:")) {
+                    return Long.parseLong(line.substring(14).strip(), 16);
+                }
+            }
+            return -1;
+        } catch (IOException e) {
+            return -1; // closed meanwhile, so not the one that is looked for
+        }
+    }
+
+    private static List<Integer> descriptorsNamed(String name) throws IOException {
+        List<Integer> found = new ArrayList<>();
+        try (DirectoryStream<Path> fds = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+            for (Path entry : fds) {
+                int fd = Integer.parseInt(entry.getFileName().toString());
+                if (Proc.nameOf(fd).filter(name::equals).isPresent()) {
+                    found.add(fd);
+                }
+            }
+        }
+        return found;
+    }
+}

@@ -1,0 +1,101 @@
+package io.sluice.internal;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import io.sluice.internal.ffi.Linux;
+import io.sluice.internal.ffi.rlimit;
+import io.sluice.internal.ffi.statx;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+
+/** The calls that open a descriptor and say what it is; results as in {@link Syscalls}. */
+public final class FileCalls {
+    private static final int EINTR = -Linux.EINTR();
+
+    private static final MethodHandle OPEN =
+            Native.linkVariadic(Linux.open.address(), 2, JAVA_INT, Linux.C_POINTER, JAVA_INT, JAVA_INT);
+    private static final MethodHandle STATX = Native.link(Linux.statx$address(), Linux.statx$descriptor());
+
+    private static final MethodHandle GETRLIMIT =
+            Native.linkRaw(Linux.getrlimit$address(), Linux.getrlimit$descriptor());
+
+    private FileCalls() {}
+
+    /**
+     * What a descriptor stands for.
+     *
+     * @param mode {@code st_mode}: type and permissions
+     * @param size bytes, of a regular file
+     * @param deviceMajor major number of the device it is, or 0
+     * @param deviceMinor minor number of the device it is, or 0
+     */
+    public record Status(int mode, long size, int deviceMajor, int deviceMinor) {
+        /** The file type: {@code st_mode & S_IFMT}. */
+        public int type() {
+            return mode & Linux.S_IFMT();
+        }
+    }
+
+    /** {@code int open(const char *path, int flags, mode_t mode)}. */
+    public static int open(String path, int flags, int mode) {
+        CallState s = CallState.acquire();
+        try (Arena arena = Arena.ofConfined()) {
+            long name = arena.allocateFrom(path).address();
+            int fd;
+            do {
+                fd = s.result((int) OPEN.invokeExact(s.capture, name, flags, mode));
+            } while (fd == EINTR);
+            return fd;
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+
+    /**
+     * {@code int statx(int fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, struct statx *)}. It stands in for {@code fstat}, whose structure
+     * differs between the architectures and which glibc exports only since 2.33.
+     *
+     * @return 0 and the answer in {@code into[0]}, or −errno
+     */
+    public static int status(int fd, Status[] into) {
+        CallState s = CallState.acquire();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment answer = statx.allocate(arena);
+            MemorySegment empty = arena.allocateFrom("");
+            int result = s.result((int) STATX.invokeExact(
+                    s.capture, fd, empty, Linux.AT_EMPTY_PATH(), Linux.STATX_BASIC_STATS(), answer));
+            if (result == 0) {
+                into[0] = new Status(
+                        statx.stx_mode(answer) & 0xffff,
+                        statx.stx_size(answer),
+                        statx.stx_rdev_major(answer),
+                        statx.stx_rdev_minor(answer));
+            }
+            return result;
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+
+    /**
+     * {@code int getrlimit(RLIMIT_NOFILE, struct rlimit *)}: needs no descriptor, and so answers when there is none left.
+     *
+     * @return the most descriptors this process may have open, or −errno
+     */
+    public static long openFilesLimit() {
+        CallState s = CallState.acquire();
+        try {
+            int result = s.result((int) GETRLIMIT.invokeExact(s.capture, Linux.RLIMIT_NOFILE(), s.address));
+            return result < 0 ? result : rlimit.rlim_cur(s.scratch);
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+}

@@ -1,0 +1,119 @@
+package io.sluice.internal;
+
+import io.sluice.internal.ffi.Linux;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Unparks virtual threads when their descriptors are ready: an epoll instance and a daemon thread for each direction, because an epoll
+ * instance knows a descriptor once, while one thread may wait to read it and another to write it.
+ *
+ * <p>Registrations are one-shot and stay when they have fired, so that the next wait is a single epoll_ctl; the kernel drops them with the
+ * descriptor. One that fires for a number that was closed and given out again causes an early return, no more.
+ */
+final class Poller {
+    private static final int EVENTS_AT_ONCE = 256;
+    private static final ReentrantLock MAKING = new ReentrantLock();
+
+    private final int epoll;
+    private final int interest;
+    private final ConcurrentHashMap<Integer, Waiter> waiting = new ConcurrentHashMap<>();
+
+    private static volatile @Nullable Poller in;
+    private static volatile @Nullable Poller out;
+
+    private Poller(String name, int events) throws WaitFailedException {
+        epoll = WaitCalls.epollCreate();
+        if (epoll < 0) {
+            throw new WaitFailedException("epoll_create1", -epoll);
+        }
+        interest = events | Linux.EPOLLONESHOT();
+        Thread.ofPlatform()
+                .daemon()
+                .name(name)
+                .inheritInheritableThreadLocals(false)
+                .start(this::run);
+    }
+
+    /** The poller for POLLIN or for POLLOUT. Made at the first wait, and tried again at the next where that fails. */
+    static Poller of(int events) throws WaitFailedException {
+        boolean forInput = events == Linux.POLLIN();
+        Poller poller = forInput ? in : out;
+        if (poller != null) {
+            return poller;
+        }
+        MAKING.lock();
+        try {
+            if (forInput) {
+                return in != null ? in : (in = new Poller("sluice-poll-in", Linux.EPOLLIN()));
+            }
+            return out != null ? out : (out = new Poller("sluice-poll-out", Linux.EPOLLOUT()));
+        } finally {
+            MAKING.unlock();
+        }
+    }
+
+    /** Parks the current virtual thread until {@code fd} is ready, or {@code waiter} is signalled for another reason. */
+    void await(int fd, Waiter waiter) throws WaitFailedException {
+        int armed = arm(fd, waiter);
+        if (armed == -Linux.EBADF()) {
+            return; // closed meanwhile, as the caller's next try will see
+        } else if (armed < 0) {
+            throw new WaitFailedException("epoll_ctl", -armed);
+        }
+        try {
+            waiter.park();
+        } finally {
+            waiting.computeIfPresent(fd, (k, first) -> without(first, waiter));
+        }
+    }
+
+    // Registered and armed under the map's lock for this number: the event cannot come before its waiter is there to be found.
+    private int arm(int fd, Waiter waiter) {
+        int[] result = new int[1];
+        waiting.compute(fd, (k, first) -> {
+            int armed = WaitCalls.epollControl(epoll, Linux.EPOLL_CTL_MOD(), fd, interest);
+            if (armed == -Linux.ENOENT()) {
+                armed = WaitCalls.epollControl(epoll, Linux.EPOLL_CTL_ADD(), fd, interest);
+            }
+            result[0] = armed;
+            if (armed < 0) {
+                return first;
+            }
+            waiter.next = first;
+            return waiter;
+        });
+        return result[0];
+    }
+
+    private static @Nullable Waiter without(Waiter first, Waiter gone) {
+        if (first == gone) {
+            return first.next;
+        }
+        for (Waiter w = first; w.next != null; w = w.next) {
+            if (w.next == gone) {
+                w.next = gone.next;
+                break;
+            }
+        }
+        return first;
+    }
+
+    private void run() {
+        MemorySegment events = Arena.global().allocate((long) EVENTS_AT_ONCE * Arch.current().epollEventSize, 8);
+        for (; ; ) {
+            int n = WaitCalls.epollWait(epoll, events);
+            for (int i = 0; i < n; i++) {
+                waiting.computeIfPresent(WaitCalls.epollDescriptor(events, i), (k, first) -> {
+                    for (Waiter w = first; w != null; w = w.next) {
+                        w.signal();
+                    }
+                    return null;
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+package io.sluice.internal;
+
+import io.sluice.internal.ffi.Linux;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One thread waiting for a descriptor, or for being woken because that descriptor, or the one at the other side of its transfer, was
+ * closed.
+ *
+ * <p>A platform thread waits in poll(2), with an eventfd beside the descriptor for the waking. A virtual thread parks, which leaves its
+ * carrier to others, and {@link Poller} unparks it.
+ */
+public final class Waiter {
+    private static final ConcurrentLinkedQueue<Integer> SPARE_EVENTFDS = new ConcurrentLinkedQueue<>();
+    private static final MemorySegment ONE = Arena.global().allocateFrom(ValueLayout.JAVA_LONG, 1L);
+    private static final MemorySegment DRAIN = Arena.global().allocate(ValueLayout.JAVA_LONG);
+
+    private final Thread thread = Thread.currentThread();
+    private final int eventfd;
+    private volatile boolean signalled;
+
+    /** The next waiter for the same descriptor; the poller's, under its map. */
+    @Nullable Waiter next;
+
+    private Waiter() throws WaitFailedException {
+        eventfd = thread.isVirtual() ? -1 : takeEventfd();
+    }
+
+    /**
+     * Waits until {@code on} has one of {@code events} or an error to report, or until {@code on} or {@code other} is closed, or the thread
+     * is interrupted. Returns early now and then: the caller tries its call again whatever woke it.
+     *
+     * @param events POLLIN or POLLOUT
+     * @param other the descriptor at the other side, or {@code on} again
+     * @throws WaitFailedException if the kernel cannot wait for it
+     */
+    public static void await(Descriptor on, int events, Descriptor other) throws WaitFailedException {
+        Waiter waiter = new Waiter();
+        on.add(waiter);
+        other.add(waiter);
+        try {
+            if (on.isOpen() && other.isOpen()) {
+                waiter.await(on.number(), events);
+            }
+        } finally {
+            other.remove(waiter);
+            on.remove(waiter);
+            waiter.returnEventfd();
+        }
+    }
+
+    private void await(int fd, int events) throws WaitFailedException {
+        if (eventfd < 0) {
+            Poller.of(events).await(fd, this);
+            return;
+        }
+        int ready = WaitCalls.poll(fd, events, eventfd, Linux.POLLIN(), -1);
+        if (ready == -Linux.EINTR() || ready == -Linux.EAGAIN()) {
+            return;
+        } else if (ready < 0) {
+            throw new WaitFailedException("poll", -ready);
+        } else if ((ready & 2) != 0) {
+            Syscalls.read(eventfd, DRAIN, Long.BYTES);
+        }
+    }
+
+    /** Wakes the thread, now or when it begins to wait. */
+    void signal() {
+        signalled = true;
+        if (eventfd < 0) {
+            LockSupport.unpark(thread);
+        } else {
+            Syscalls.write(eventfd, ONE, Long.BYTES);
+        }
+    }
+
+    /** Parks the virtual thread until it is signalled or interrupted. */
+    void park() {
+        while (!signalled && !thread.isInterrupted()) {
+            LockSupport.park(this);
+        }
+    }
+
+    private static int takeEventfd() throws WaitFailedException {
+        Integer spare = SPARE_EVENTFDS.poll();
+        if (spare != null) {
+            return spare;
+        }
+        int fresh = WaitCalls.eventfd();
+        if (fresh < 0) {
+            throw new WaitFailedException("eventfd", -fresh);
+        }
+        return fresh;
+    }
+
+    // A signal that comes late leaves a count in a spare eventfd, which costs its next user one early return.
+    private void returnEventfd() {
+        if (eventfd >= 0) {
+            SPARE_EVENTFDS.add(eventfd);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+import org.jspecify.annotations.NullMarked;
+
+/**
+ * Linux pipes as page buffers: splice, tee and vmsplice, with lent memory that cannot be rewritten too early.
+ *
+ * <p>The module calls the C library, so a program that uses it is started with {@code --enable-native-access=io.sluice}, or
+ * {@code =ALL-UNNAMED} where the library is on the class path.
+ */
+@NullMarked
+module io.sluice {
+    requires jdk.net;
+    requires static org.jspecify;
+
+    exports io.sluice;
+}
