@@ -82,7 +82,7 @@ public final class Fd implements Closeable {
      */
     public static Fd open(Path path, OpenOption... options) throws IOException {
         Native.require();
-        if (path.getFileSystem() != FileSystems.getDefault()) {
+        if (!path.getFileSystem().equals(FileSystems.getDefault())) {
             throw new UnsupportedOperationException(
                     "only a path of the default file system has a descriptor: " + path.toUri());
         }

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Single attempts to move bytes, none of which waits for a pipe or a socket, and the waiting in between.
  *
- * <p>The attempts return what the system call does: bytes, 0 for the end of input, −errno; or {@link #CLOSED}. {@link #spliced}, {@link
- * #teed}, {@link #readResult} and {@link #writeResult} turn that into what Java's channels say: bytes, 0 for would block, −1 for the end.
+ * <p>They say what Java's channels say: bytes, 0 for would block, −1 for the end of input. {@link #splice} alone returns what the system
+ * call does, because it may be made on another thread; {@link #spliced} translates it.
  */
 final class Moves {
     /** A side was closed before the call was made. */
@@ -168,22 +168,27 @@ final class Moves {
      * @param to the target, or null if it is memory
      * @param round how many attempts moved nothing before this wait, less one
      */
+    @SuppressWarnings("ThreadPriorityCheck") // the yield is a measured saving, not what correctness rests on
     static void await(@Nullable Side from, @Nullable Side to, int round) throws ErrnoException {
         if (round == 0 && Thread.currentThread().isVirtual()) {
             Thread.yield();
-        } else if (to == null) {
+        } else if (from != null && to != null) {
+            awaitEither(from, to, round);
+        } else if (from != null) {
             awaitReady(from, Linux.POLLIN(), from);
-        } else if (from == null) {
+        } else if (to != null) {
             awaitReady(to, Linux.POLLOUT(), to);
+        }
+    }
+
+    private static void awaitEither(Side from, Side to, int round) throws ErrnoException {
+        int ready = ready(from, to);
+        if ((ready & 1) == 0) {
+            awaitReady(from, Linux.POLLIN(), to);
+        } else if ((ready & 2) == 0) {
+            awaitReady(to, Linux.POLLOUT(), from);
         } else {
-            int ready = ready(from, to);
-            if ((ready & 1) == 0) {
-                awaitReady(from, Linux.POLLIN(), to);
-            } else if ((ready & 2) == 0) {
-                awaitReady(to, Linux.POLLOUT(), from);
-            } else {
-                LockSupport.parkNanos(Math.min(1000L << Math.min(round, 10), LONGEST_PAUSE_NANOS));
-            }
+            LockSupport.parkNanos(Math.min(1000L << Math.min(round, 10), LONGEST_PAUSE_NANOS));
         }
     }
 

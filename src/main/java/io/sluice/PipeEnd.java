@@ -191,28 +191,29 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
         if ((from != null && !from.descriptor().isOpen()) || (to != null && !to.descriptor().isOpen())) {
             throw new ClosedChannelException();
         }
-        boolean moved = false;
+        long n = 0;
         begin();
         try {
-            for (int round = 0; ; round++) {
-                long n = attempt.make();
-                if (n != 0) {
-                    moved = true;
-                    return n;
+            for (int round = 0; n == 0; round++) {
+                n = attempt.make();
+                if (n == 0) {
+                    Moves.await(from, to, round);
                 }
-                Moves.await(from, to, round);
             }
         } catch (ClosedChannelException e) {
+            end(false);
             throw new AsynchronousCloseException();
-        } finally {
-            try {
-                end(moved);
-            } catch (ClosedByInterruptException e) {
-                if (!moved) {
-                    throw e;
-                }
-            }
+        } catch (IOException | RuntimeException | Error e) {
+            end(true);
+            throw e;
         }
+        try {
+            end(true);
+        } catch (ClosedByInterruptException e) {
+            // The thread finds its interrupt status set and this end closed; the bytes were moved all the same.
+            return n;
+        }
+        return n;
     }
 
     private int enter() throws ClosedChannelException {

@@ -8,10 +8,16 @@ import io.sluice.internal.ffi.statx;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
 
 /** The calls that open a descriptor and say what it is; results as in {@link Syscalls}. */
 public final class FileCalls {
     private static final int EINTR = -Linux.EINTR();
+
+    /** How {@link java.nio.file.Path} turns bytes into characters and back. */
+    private static final Charset PATH_ENCODING =
+            Charset.forName(System.getProperty("sun.jnu.encoding"), StandardCharsets.UTF_8);
 
     private static final MethodHandle OPEN =
             Native.linkVariadic(Linux.open.address(), 2, JAVA_INT, Linux.C_POINTER, JAVA_INT, JAVA_INT);
@@ -41,7 +47,8 @@ public final class FileCalls {
     public static int open(String path, int flags, int mode) {
         CallState s = CallState.acquire();
         try (Arena arena = Arena.ofConfined()) {
-            long name = arena.allocateFrom(path).address();
+            byte[] encoded = path.getBytes(PATH_ENCODING);
+            long name = arena.allocate(encoded.length + 1L).copyFrom(MemorySegment.ofArray(encoded)).address();
             int fd;
             do {
                 fd = s.result((int) OPEN.invokeExact(s.capture, name, flags, mode));

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Whether native calls can be made here, and the one way in which they are linked. */
 public final class Native {
-    private static final @Nullable RuntimeException REFUSED = refusal();
+    private static final @Nullable String DENIED = denial();
+    private static final @Nullable String UNSUPPORTED = DENIED == null ? unsupported() : null;
 
     private Native() {}
 
@@ -24,36 +25,34 @@ public final class Native {
      * @throws IllegalCallerException if native access is not enabled for this library's module
      */
     public static void require() {
-        if (REFUSED instanceof IllegalCallerException) {
-            throw new IllegalCallerException(REFUSED.getMessage(), REFUSED);
-        } else if (REFUSED != null) {
-            throw new UnsupportedOperationException(REFUSED.getMessage(), REFUSED);
+        if (DENIED != null) {
+            throw new IllegalCallerException(DENIED);
+        } else if (UNSUPPORTED != null) {
+            throw new UnsupportedOperationException(UNSUPPORTED);
         }
     }
 
-    private static @Nullable RuntimeException refusal() {
-        String system = System.getProperty("os.name");
-        if (!system.equals("Linux")) {
-            return unsupported(system);
-        }
+    private static @Nullable String denial() {
         try {
             Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid());
+            return null;
+        } catch (UnsupportedOperationException e) {
+            return null; // no linker for this platform, so it is not one of ours
         } catch (IllegalCallerException e) {
             Module module = Native.class.getModule();
             String name = module.isNamed() ? module.getName() : "ALL-UNNAMED";
-            return new IllegalCallerException(
-                    "Sluice makes native calls and the JVM was told not to let it; start java with --enable-native-access="
-                            + name
-                            + " (or add the name to the list already given there)",
-                    e);
+            return "Sluice makes native calls and the JVM was told not to let it; start java with --enable-native-access=" + name
+                    + " (or add the name to the list already given there)";
         }
-        // The bindings make restricted calls of their own, so they are not touched before this point.
-        return Arch.CURRENT == null ? unsupported(system) : null;
     }
 
-    private static RuntimeException unsupported(String system) {
-        return new UnsupportedOperationException("Sluice calls Linux on x86-64 or arm64, in a 64-bit JVM; this is " + system
-                + " on " + System.getProperty("os.arch"));
+    // The bindings make restricted calls of their own, so they are not touched before native access was found granted.
+    private static @Nullable String unsupported() {
+        String system = System.getProperty("os.name");
+        return system.equals("Linux") && Arch.CURRENT != null
+                ? null
+                : "Sluice calls Linux on x86-64 or arm64, in a 64-bit JVM; this is " + system + " on "
+                        + System.getProperty("os.arch");
     }
 
     /** Links a generated address and descriptor with errno captured; segments are passed as segments, and so kept alive. */
