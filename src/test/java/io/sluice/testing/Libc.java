@@ -1,5 +1,6 @@
 package io.sluice.testing;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -28,6 +29,7 @@ public final class Libc {
     private static final VarHandle ERRNO = CAPTURED.varHandle(PathElement.groupElement("errno"));
     private static final Map<String, MethodHandle> HANDLES = new ConcurrentHashMap<>();
     private static final int ANY = 6;
+    private static final int PROCESSORS = 4096;
 
     private Libc() {}
 
@@ -192,6 +194,20 @@ public final class Libc {
         return callInt("unshare", flags);
     }
 
+    public static int setns(int fd, int kind) {
+        return callInt("setns", fd, kind);
+    }
+
+    /** Keeps the calling thread on the processor it is running on. */
+    public static int stayOnThisProcessor() {
+        int processor = callInt("sched_getcpu");
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment mask = arena.allocate(PROCESSORS / 8, 8);
+            mask.set(JAVA_BYTE, processor / 8, (byte) (1 << processor % 8));
+            return callInt("sched_setaffinity", 0, mask.byteSize(), mask.address());
+        }
+    }
+
     public static int gettid() {
         return callInt("gettid");
     }
@@ -227,9 +243,8 @@ public final class Libc {
 
     private static MethodHandle link(String function, ValueLayout result, int arguments) {
         Linker linker = Linker.nativeLinker();
-        MemorySegment symbol = linker.defaultLookup()
-                .find(function)
-                .orElseThrow(() -> new UnsatisfiedLinkError(function));
+        MemorySegment symbol =
+                linker.defaultLookup().find(function).orElseThrow(() -> new UnsatisfiedLinkError(function));
         MemoryLayout[] layouts = Collections.nCopies(arguments, JAVA_LONG).toArray(MemoryLayout[]::new);
         return linker.downcallHandle(symbol, FunctionDescriptor.of(result, layouts), CAPTURE)
                 .asSpreader(1, long[].class, arguments)

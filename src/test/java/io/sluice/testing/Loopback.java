@@ -11,7 +11,8 @@ import java.lang.foreign.MemorySegment;
 
 /** Connections over 127.0.0.1, or another address of this machine, between plain descriptors. */
 public final class Loopback {
-    private static final byte[] LOCALHOST = {127, 0, 0, 1};
+    public static final byte[] LOCALHOST = {127, 0, 0, 1};
+
     private static final int UNSET = 0;
 
     private final Workbench bench;
@@ -36,15 +37,19 @@ public final class Loopback {
     /** A TCP connection. */
     public Sockets connect() {
         int listener = listen(LOCALHOST);
+        Sockets connected = connectTo(listener);
+        bench.close(listener);
+        return connected;
+    }
+
+    public Sockets connectTo(int listener) {
         int near = bench.own(Libc.socket(Linux.AF_INET(), Linux.SOCK_STREAM() | Linux.O_CLOEXEC(), 0));
         limit(near, Linux.SO_SNDBUF(), sendBuffer);
         Results.gives(0, Libc.connect(near, nameOf(listener)));
-        int far = bench.own(Libc.accept4(listener, Linux.O_CLOEXEC()));
-        bench.close(listener);
-        return new Sockets(near, far);
+        return new Sockets(near, bench.own(Libc.accept4(listener, Linux.O_CLOEXEC())));
     }
 
-    public int listen(byte[] ip) {
+    public int listen(byte... ip) {
         int listener = bench.own(Libc.socket(Linux.AF_INET(), Linux.SOCK_STREAM() | Linux.O_CLOEXEC(), 0));
         limit(listener, Linux.SO_RCVBUF(), receiveBuffer);
         Results.gives(0, Libc.bind(listener, address(ip)));

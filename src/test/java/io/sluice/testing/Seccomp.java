@@ -57,7 +57,8 @@ public final class Seccomp {
             MemorySegment program = arena.allocate(16, 8);
             program.set(JAVA_SHORT, 0, (short) length);
             program.set(JAVA_LONG, 8, filter.address());
-            if (Libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0) < 0 || Libc.prctl(PR_SET_SECCOMP, FILTER, program.address()) < 0) {
+            if (Libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0) < 0
+                    || Libc.prctl(PR_SET_SECCOMP, FILTER, program.address()) < 0) {
                 abort("needs a kernel that takes seccomp filters");
             }
         }

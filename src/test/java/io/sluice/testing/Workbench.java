@@ -14,9 +14,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /** What one test opens, maps and writes to disk; all of it is gone when the bench is cleared. */
@@ -26,7 +26,7 @@ public final class Workbench implements AutoCloseable {
     /** What a new pipe holds. */
     public static final int CAPACITY = 16 * PAGE;
 
-    private final Set<Integer> descriptors = new LinkedHashSet<>();
+    private final Set<Integer> descriptors = ConcurrentHashMap.newKeySet();
     private final List<MemorySegment> mappings = new ArrayList<>();
     private final List<Path> folders = new ArrayList<>();
 
@@ -118,8 +118,7 @@ public final class Workbench implements AutoCloseable {
     }
 
     public Sockets tcp() {
-        Loopback loopback = new Loopback(this);
-        return loopback.connect();
+        return new Loopback(this).connect();
     }
 
     /** Native memory of the heap, for content that is only read or copied. */
@@ -149,8 +148,13 @@ public final class Workbench implements AutoCloseable {
     }
 
     public void unmap(MemorySegment mapping) {
-        assertThat(mappings.remove(mapping)).isTrue();
         Results.gives(0, Libc.munmap(mapping.address(), mapping.byteSize()));
+        disown(mapping);
+    }
+
+    /** Forgets pages that are mapped no more, or somewhere else. */
+    public void disown(MemorySegment mapping) {
+        assertThat(mappings.remove(mapping)).isTrue();
     }
 
     /** Pages filled with one character. */

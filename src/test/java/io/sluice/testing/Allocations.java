@@ -1,0 +1,58 @@
+package io.sluice.testing;
+
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.time.Duration;
+
+/** Bytes that threads allocate on the Java heap. The module that measures is not one the library reads: hence the reflection. */
+public final class Allocations {
+    private static final int BATCH = 5_000;
+
+    /** For the compilers to finish. */
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+    private static final MethodHandle OF_THIS_THREAD = find();
+
+    private Allocations() {}
+
+    /** Repeats the body until so many runs in a row allocate nothing, and fails if that never comes. */
+    public static void awaitNone(Runnable body) throws Exception {
+        long[] allocated = new long[1];
+        if (!Await.within(PATIENCE, () -> (allocated[0] = ofBatch(body)) == 0)) {
+            throw new AssertionError(BATCH + " runs allocate " + allocated[0] + " bytes");
+        }
+    }
+
+    private static long ofBatch(Runnable body) {
+        long before = ofThisThread();
+        for (int i = 0; i < BATCH; i++) {
+            body.run();
+        }
+        return ofThisThread() - before;
+    }
+
+    private static long ofThisThread() {
+        try {
+            return (long) OF_THIS_THREAD.invokeExact();
+        } catch (Throwable t) {
+            throw new IllegalStateException(t);
+        }
+    }
+
+    private static MethodHandle find() {
+        try {
+            Object threads = Class.forName("java.lang.management.ManagementFactory")
+                    .getMethod("getThreadMXBean")
+                    .invoke(null);
+            Class<?> type = Class.forName("com.sun.management.ThreadMXBean");
+            return MethodHandles.publicLookup()
+                    .findVirtual(type, "getCurrentThreadAllocatedBytes", MethodType.methodType(long.class))
+                    .bindTo(threads);
+        } catch (ReflectiveOperationException e) {
+            return abort("needs a JVM that counts what a thread allocates: " + e);
+        }
+    }
+}
