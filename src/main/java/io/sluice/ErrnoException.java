@@ -82,6 +82,9 @@ public final class ErrnoException extends IOException {
 
     /** This failure, of an operation that had moved {@code bytes} before. */
     ErrnoException after(long bytes) {
+        if (bytes == 0) {
+            return this;
+        }
         ErrnoException e = new ErrnoException(call, arguments, errno, cure, transferred + bytes);
         e.setStackTrace(getStackTrace());
         return e;

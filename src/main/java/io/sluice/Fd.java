@@ -65,7 +65,7 @@ public final class Fd implements Closeable {
     private Fd(Descriptor descriptor, Kind kind, String words) {
         this.descriptor = descriptor;
         this.kind = kind;
-        this.side = new Side(descriptor, kind, words);
+        this.side = new Side(this, descriptor, kind, words);
         this.cleanable = CLEANER.register(this, descriptor::close);
     }
 
@@ -78,6 +78,7 @@ public final class Fd implements Closeable {
      *     opened for APPEND cannot be spliced into.
      * @return the descriptor, owned
      * @throws ErrnoException if the kernel refuses: ENOENT, EACCES, EEXIST, EISDIR, EMFILE (open(2), ERRORS)
+     * @throws IllegalArgumentException for APPEND with READ or with TRUNCATE_EXISTING
      * @throws UnsupportedOperationException for an option or a file system that is not supported
      */
     public static Fd open(Path path, OpenOption... options) throws IOException {
@@ -105,9 +106,10 @@ public final class Fd implements Closeable {
      * closes the duplicate, and a thread that waits gets an {@link java.nio.channels.AsynchronousCloseException}. So close this first, and
      * hold it no longer than the transfer lasts.
      *
-     * <p>A socket is put in non-blocking mode in the kernel (O_NONBLOCK) and stays in it. Blocking operations of the channel go on working,
-     * as they do after use by a virtual thread; the mode that {@link SelectableChannel#isBlocking} reports is not changed. Do not change
-     * the channel's mode while this is open.
+     * <p>A socket is put in non-blocking mode in the kernel (O_NONBLOCK) and stays in it. Blocking operations of the channel go on working
+     * as they do after use by a virtual thread: they wait, but a write may then take only a part of its buffer. The mode that {@link
+     * SelectableChannel#isBlocking} reports is not changed. Do not change the channel's mode while this is open, nor read through its {@link
+     * java.net.Socket} with a timeout, which changes it too.
      *
      * <p>Takes about ten microseconds, once per channel. For a channel in blocking mode it waits until a read in progress has returned, so
      * call it before input and output begin.
@@ -308,6 +310,11 @@ public final class Fd implements Closeable {
         boolean append = options.contains(StandardOpenOption.APPEND);
         boolean write = append || options.contains(StandardOpenOption.WRITE);
         boolean read = options.contains(StandardOpenOption.READ) || !write;
+        if (append
+                && (options.contains(StandardOpenOption.READ)
+                        || options.contains(StandardOpenOption.TRUNCATE_EXISTING))) {
+            throw new IllegalArgumentException("APPEND goes neither with READ nor with TRUNCATE_EXISTING: " + options);
+        }
         int flags = Linux.O_CLOEXEC() | (!write ? Linux.O_RDONLY() : read ? Linux.O_RDWR() : Linux.O_WRONLY());
         for (OpenOption option : options) {
             flags |= switch (option) {

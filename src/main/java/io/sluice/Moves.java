@@ -8,6 +8,7 @@ import io.sluice.internal.Waiter;
 import io.sluice.internal.ffi.Linux;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.nio.channels.ClosedChannelException;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -50,6 +51,8 @@ final class Moves {
             }
         } finally {
             from.descriptor().exit();
+            Reference.reachabilityFence(from.owner());
+            Reference.reachabilityFence(to.owner());
         }
     }
 
@@ -58,7 +61,7 @@ final class Moves {
             return n;
         }
         if (notAnError(n)) {
-            return n == 0 ? -1 : 0;
+            return endOrNothing(n, from);
         }
         throw Failures.splice((int) -n, from, fromOffset, to, toOffset, max);
     }
@@ -79,12 +82,14 @@ final class Moves {
             }
         } finally {
             from.descriptor().exit();
+            Reference.reachabilityFence(from.owner());
+            Reference.reachabilityFence(to.owner());
         }
         if (n > 0) {
             return n;
         }
         if (notAnError(n)) {
-            return n == 0 ? -1 : 0;
+            return endOrNothing(n, from);
         }
         throw Failures.tee((int) -n, from, to, max);
     }
@@ -99,12 +104,13 @@ final class Moves {
             n = into.isNative() ? Syscalls.read(fd, into, into.byteSize()) : readArray(fd, into);
         } finally {
             from.descriptor().exit();
+            Reference.reachabilityFence(from.owner());
         }
         if (n > 0) {
             return n;
         }
         if (notAnError(n)) {
-            return n == 0 ? -1 : 0;
+            return endOrNothing(n, from);
         }
         throw Failures.read((int) -n, from, into.byteSize());
     }
@@ -119,6 +125,7 @@ final class Moves {
             n = from.isNative() ? Syscalls.write(fd, from, from.byteSize()) : writeArray(fd, from);
         } finally {
             to.descriptor().exit();
+            Reference.reachabilityFence(to.owner());
         }
         if (n >= 0 || notAnError(n)) {
             return Math.max(n, 0);
@@ -148,6 +155,14 @@ final class Moves {
         } finally {
             Bounce.giveBack(bounce);
         }
+    }
+
+    // The end may have come of closing both ends of the pipe during the call: that is not the end of the stream.
+    private static long endOrNothing(long n, Side from) throws ClosedChannelException {
+        if (n == 0 && !from.descriptor().isOpen()) {
+            throw new ClosedChannelException();
+        }
+        return n == 0 ? -1 : 0;
     }
 
     private static boolean notAnError(long n) throws ClosedChannelException {

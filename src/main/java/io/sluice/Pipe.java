@@ -177,8 +177,9 @@ public final class Pipe implements Closeable {
      */
     @Override
     public void close() throws IOException {
-        sink.close();
+        // In this order, or a waiting reader could take the closing for the end of the stream.
         source.close();
+        sink.close();
     }
 
     /**
@@ -195,7 +196,8 @@ public final class Pipe implements Closeable {
         return source.isOpen() ? source : sink;
     }
 
-    // Opening the pipe again through /proc is the only way to one descriptor for both ends. Packet mode belongs to a descriptor, and is set
+    // Opening the pipe again through /proc is the only way to one descriptor for both ends. Packet mode belongs to a
+    // descriptor, and is set
     // afterwards because open(2) refuses it.
     private static int bothEnds(int read, int write, int packets) {
         int both = FileCalls.open(

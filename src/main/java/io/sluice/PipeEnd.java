@@ -25,7 +25,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
     private final Cleaner.Cleanable cleanable;
 
     PipeEnd(Descriptor descriptor) {
-        this.side = new Side(descriptor, Fd.Kind.PIPE, "pipe " + descriptor.number());
+        this.side = new Side(this, descriptor, Fd.Kind.PIPE, "pipe " + descriptor.number());
         this.cleanable = CLEANER.register(this, descriptor::close);
     }
 
@@ -188,7 +188,8 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
      * the channels of java.nio are, except that bytes which did move are always reported.
      */
     final long untilMoved(@Nullable Side from, @Nullable Side to, Moves.Attempt attempt) throws IOException {
-        if ((from != null && !from.descriptor().isOpen()) || (to != null && !to.descriptor().isOpen())) {
+        if ((from != null && !from.descriptor().isOpen())
+                || (to != null && !to.descriptor().isOpen())) {
             throw new ClosedChannelException();
         }
         long n = 0;

@@ -125,7 +125,7 @@ public final class PipeSink extends PipeEnd implements WritableByteChannel {
             }
             return done;
         } catch (ErrnoException e) {
-            throw done == 0 ? e : e.after(done);
+            throw e.after(done);
         }
     }
 
@@ -144,11 +144,15 @@ public final class PipeSink extends PipeEnd implements WritableByteChannel {
         if (nothingToMove(from.remaining())) {
             return 0;
         }
-        while (from.hasRemaining()) {
-            long n = writeSome(MemorySegment.ofBuffer(from));
-            from.position(from.position() + (int) n);
+        try {
+            while (from.hasRemaining()) {
+                long n = writeSome(MemorySegment.ofBuffer(from));
+                from.position(from.position() + (int) n);
+            }
+            return from.position() - start;
+        } catch (ErrnoException e) {
+            throw e.after(from.position() - start);
         }
-        return from.position() - start;
     }
 
     /**

@@ -4,8 +4,16 @@ import io.sluice.internal.Descriptor;
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.ffi.Linux;
 
-/** One side of a transfer, be it the end of a pipe or another descriptor. */
-record Side(Descriptor descriptor, Fd.Kind kind, String words) {
+/**
+ * One side of a transfer, be it the end of a pipe or another descriptor.
+ *
+ * @param owner what must stay reachable during a call, or the descriptor is closed under it; a caller may hold no other
+ *     reference
+ * @param descriptor what is passed to the kernel
+ * @param kind what it stands for
+ * @param words how messages call it
+ */
+record Side(Object owner, Descriptor descriptor, Fd.Kind kind, String words) {
     boolean isPipe() {
         return kind == Fd.Kind.PIPE;
     }

@@ -69,10 +69,13 @@ class ArchitectureTest {
                 .that()
                 .resideOutsideOfPackages(INTERNAL, FFI)
                 .should()
-                .callMethodWhere(describe("a function of the bindings, which unlike a constant takes arguments", call -> {
-                    boolean inBindings = call.getTargetOwner().getFullName().equals("io.sluice.internal.ffi.Linux");
-                    return inBindings && !call.getTarget().getRawParameterTypes().isEmpty();
-                }))
+                .callMethodWhere(
+                        describe("a function of the bindings, which unlike a constant takes arguments", call -> {
+                            boolean inBindings =
+                                    call.getTargetOwner().getFullName().equals("io.sluice.internal.ffi.Linux");
+                            return inBindings
+                                    && !call.getTarget().getRawParameterTypes().isEmpty();
+                        }))
                 .check(library);
     }
 

@@ -23,7 +23,10 @@ class JshellTest {
                 .contains("differ at byte -1")
                 .contains("second: once written; first: once written")
                 .contains("opened for append", "EINVAL", "still in the pipe: 7 bytes")
-                .contains(Kernel.observed().fileToPipe().outcome() == Kernel.Outcome.COPIES ? "read: before" : "read: after!")
+                .contains(
+                        Kernel.observed().fileToPipe().outcome() == Kernel.Outcome.COPIES
+                                ? "read: before"
+                                : "read: after!")
                 .contains("Seen on Linux")
                 .doesNotContain("Exception", "Error:");
     }

@@ -70,7 +70,9 @@ class KernelTest {
     @Test
     void aCallThatIsDeniedIsReportedAsDenied() throws IOException, InterruptedException {
         assumeTrue(Files.isExecutable(STRACE), "strace is not installed");
-        assumeTrue(run(List.of(STRACE.toString(), "-qq", "-o", "/dev/null", "true")).status == 0, "strace may not trace here");
+        assumeTrue(
+                run(List.of(STRACE.toString(), "-qq", "-o", "/dev/null", "true")).status == 0,
+                "strace may not trace here");
         Child report = report(List.of(
                 STRACE.toString(),
                 "-f",

@@ -3,6 +3,7 @@ package io.sluice.internal;
 import io.sluice.internal.ffi.Linux;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -15,7 +16,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +34,7 @@ public final class ChannelFds {
 
     private final Selector selector;
     private final RandomAccessFile watched;
+    private final byte[] text = new byte[WATCHED_TEXT];
     private final Set<Integer> own;
 
     private ChannelFds() throws IOException {
@@ -62,9 +63,15 @@ public final class ChannelFds {
         try {
             return duplicateRegistered(channel);
         } finally {
-            if (channel.isOpen()) {
-                channel.configureBlocking(true);
-            }
+            restoreBlocking(channel);
+        }
+    }
+
+    private static void restoreBlocking(SelectableChannel channel) throws IOException {
+        try {
+            channel.configureBlocking(true);
+        } catch (ClosedChannelException e) {
+            // Nobody will use it again, in whichever mode.
         }
     }
 
@@ -86,7 +93,9 @@ public final class ChannelFds {
             selector.selectNow();
             Set<Integer> fresh = watchedNow();
             fresh.removeAll(own);
-            if (fresh.size() != 1) {
+            if (!channel.isOpen()) {
+                throw new ClosedChannelException();
+            } else if (fresh.size() != 1) {
                 throw new IOException("cannot tell the descriptor of " + channel + " among " + fresh);
             }
             return Syscalls.fcntl(fresh.iterator().next(), Linux.F_DUPFD_CLOEXEC(), 0);
@@ -98,21 +107,23 @@ public final class ChannelFds {
 
     private Set<Integer> watchedNow() throws IOException {
         watched.seek(0);
-        byte[] text = new byte[WATCHED_TEXT];
         int length = Math.max(0, watched.read(text));
-        return new String(text, 0, length, StandardCharsets.US_ASCII)
-                .lines()
-                .filter(line -> line.startsWith("tfd:"))
-                .map(ChannelFds::target)
-                .collect(Collectors.toCollection(HashSet::new));
+        Set<Integer> targets = new HashSet<>();
+        for (String line : new String(text, 0, length, StandardCharsets.US_ASCII).split("\n")) {
+            if (line.startsWith("tfd:")) {
+                targets.add(target(line));
+            }
+        }
+        return targets;
     }
 
+    // tfd:        6 events:       19 data:                6  pos:0 ino:2f sdev:9
     private static Integer target(String line) {
-        return Integer.valueOf(line.substring(4).strip().split("\\s+")[0]);
+        return Integer.valueOf(line.substring(4, line.indexOf("events:")).strip());
     }
 
-    // A selector's epoll instance watches at first nothing but the selector's own eventfd. Only of this one does that eventfd count 1
-    // after wakeup() and 0 after selectNow(), each time.
+    // A selector's epoll instance watches at first nothing but the selector's own eventfd. Only of this one does that
+    // eventfd count 1 after wakeup() and 0 after selectNow(), each time.
     private static int epollOf(Selector selector) throws IOException {
         List<Integer> candidates = descriptorsNamed("anon_inode:[eventpoll]");
         for (int round = 0; round < 3; round++) {
@@ -122,7 +133,8 @@ public final class ChannelFds {
             candidates.removeIf(epoll -> wakeUpCount(epoll) != 0);
         }
         if (candidates.size() != 1) {
-            throw new IOException("cannot tell a selector's epoll descriptor among " + candidates + " (is /proc mounted?)");
+            throw new IOException(
+                    "cannot tell a selector's epoll descriptor among " + candidates + " (is /proc mounted?)");
         }
         return candidates.getFirst();
     }

@@ -71,7 +71,8 @@ final class Poller {
         }
     }
 
-    // Registered and armed under the map's lock for this number: the event cannot come before its waiter is there to be found.
+    // Registered and armed under the map's lock for this number: the event cannot come before its waiter is there to be
+    // found.
     private int arm(int fd, Waiter waiter) {
         int[] result = new int[1];
         waiting.compute(fd, (k, first) -> {

@@ -4,7 +4,7 @@ import io.sluice.internal.ffi.Linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +16,10 @@ import org.jspecify.annotations.Nullable;
  * carrier to others, and {@link Poller} unparks it.
  */
 public final class Waiter {
-    private static final ConcurrentLinkedQueue<Integer> SPARE_EVENTFDS = new ConcurrentLinkedQueue<>();
+    /** A burst of waiting threads does not keep its descriptors for ever. */
+    private static final int MOST_SPARE = 8;
+
+    private static final ArrayBlockingQueue<Integer> SPARE_EVENTFDS = new ArrayBlockingQueue<>(MOST_SPARE);
     private static final MemorySegment ONE = Arena.global().allocateFrom(ValueLayout.JAVA_LONG, 1L);
     private static final MemorySegment DRAIN = Arena.global().allocate(ValueLayout.JAVA_LONG);
 
@@ -25,7 +28,8 @@ public final class Waiter {
     private volatile boolean signalled;
 
     /** The next waiter for the same descriptor; the poller's, under its map. */
-    @Nullable Waiter next;
+    @Nullable
+    Waiter next;
 
     private Waiter() throws WaitFailedException {
         eventfd = thread.isVirtual() ? -1 : takeEventfd();
@@ -47,6 +51,10 @@ public final class Waiter {
             if (on.isOpen() && other.isOpen()) {
                 waiter.await(on.number(), events);
             }
+        } catch (WaitFailedException e) {
+            if (on.isOpen()) {
+                throw e;
+            } // else the number may by now be that of a file which cannot be waited for
         } finally {
             other.remove(waiter);
             on.remove(waiter);
@@ -100,8 +108,8 @@ public final class Waiter {
 
     // A signal that comes late leaves a count in a spare eventfd, which costs its next user one early return.
     private void returnEventfd() {
-        if (eventfd >= 0) {
-            SPARE_EVENTFDS.add(eventfd);
+        if (eventfd >= 0 && !SPARE_EVENTFDS.offer(eventfd)) {
+            Syscalls.close(eventfd);
         }
     }
 }

@@ -1,0 +1,205 @@
+/*
+ * The loops of the benchmarks beside this file, call for call, in C. Twin.java compiles and runs it:
+ *
+ *     twin <operation> <idle threads> <samples> <milliseconds per sample>
+ *
+ * An operation is named as the benchmark is. One line per sample: nanoseconds per operation. The first sample is thrown away.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BLOCK = 4096, BATCH = 256 };
+
+struct duct {
+    int out; /* the read end */
+    int in;  /* the write end */
+};
+
+static struct duct a, b;
+static int null_device;
+static _Alignas(BLOCK) char memory[BLOCK];
+
+static void fail(const char *what) {
+    perror(what);
+    exit(1);
+}
+
+static struct duct open_duct(void) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
+        fail("pipe2");
+    }
+    return (struct duct){ends[0], ends[1]};
+}
+
+static void blocked(ssize_t n, const char *what) {
+    if (n != -1 || errno != EAGAIN) {
+        fail(what);
+    }
+}
+
+static void moved(ssize_t n, const char *what) {
+    if (n != BLOCK) {
+        fail(what);
+    }
+}
+
+static void fill(int fd) {
+    while (write(fd, memory, BLOCK) > 0) {
+    }
+}
+
+static void fill_a(void) {
+    fill(a.in);
+}
+
+static void one_block_in_a(void) {
+    moved(write(a.in, memory, BLOCK), "write");
+}
+
+static void nothing(void) {}
+
+static void splice_would_block(void) {
+    blocked(splice(a.out, NULL, b.in, NULL, BLOCK, SPLICE_F_NONBLOCK), "splice");
+}
+
+static void tee_would_block(void) {
+    blocked(tee(a.out, b.in, BLOCK, SPLICE_F_NONBLOCK), "tee");
+}
+
+static void read_would_block(void) {
+    blocked(read(a.out, memory, BLOCK), "read");
+}
+
+static void write_would_block(void) {
+    blocked(write(a.in, memory, BLOCK), "write");
+}
+
+static void write_read(void) {
+    moved(write(a.in, memory, BLOCK), "write");
+    moved(read(a.out, memory, BLOCK), "read");
+}
+
+static void splice_there_and_back(void) {
+    moved(splice(a.out, NULL, b.in, NULL, BLOCK, SPLICE_F_NONBLOCK), "splice");
+    moved(splice(b.out, NULL, a.in, NULL, BLOCK, SPLICE_F_NONBLOCK), "splice");
+}
+
+static void write_splice_read(void) {
+    moved(write(a.in, memory, BLOCK), "write");
+    moved(splice(a.out, NULL, b.in, NULL, BLOCK, SPLICE_F_NONBLOCK), "splice");
+    moved(read(b.out, memory, BLOCK), "read");
+}
+
+static void tee_drain(void) {
+    moved(tee(a.out, b.in, BLOCK, SPLICE_F_NONBLOCK), "tee");
+    moved(splice(b.out, NULL, null_device, NULL, BLOCK, SPLICE_F_NONBLOCK), "splice");
+}
+
+static void prove_empty(void) {
+    int held;
+    if (ioctl(a.out, FIONREAD, &held) < 0 || held != 0) {
+        fail("FIONREAD");
+    }
+}
+
+static void open_close(void) {
+    struct duct fresh = open_duct();
+    close(fresh.in);
+    close(fresh.out);
+}
+
+static void open_close_single(void) {
+    struct duct fresh = open_duct();
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fresh.out);
+    int both = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (both < 0) {
+        fail("open");
+    }
+    close(fresh.out);
+    close(fresh.in);
+    close(both);
+}
+
+static const struct operation {
+    const char *name;
+    void (*prepare)(void);
+    void (*run)(void);
+} operations[] = {
+    {"WouldBlockBenchmark.splice", nothing, splice_would_block},
+    {"WouldBlockBenchmark.tee", nothing, tee_would_block},
+    {"WouldBlockBenchmark.read", nothing, read_would_block},
+    {"WouldBlockBenchmark.write", fill_a, write_would_block},
+    {"MoveBenchmark.writeRead", nothing, write_read},
+    {"MoveBenchmark.spliceThereAndBack", one_block_in_a, splice_there_and_back},
+    {"MoveBenchmark.writeSpliceRead", nothing, write_splice_read},
+    {"MoveBenchmark.teeDrain", one_block_in_a, tee_drain},
+    {"PipePoolBenchmark.pool", nothing, prove_empty},
+    {"PipePoolBenchmark.openClose", nothing, open_close},
+    {"PipePoolBenchmark.openCloseSingle", nothing, open_close_single},
+};
+
+static void *idle(void *unused) {
+    for (;;) {
+        pause();
+    }
+    return unused;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static double sample(const struct operation *operation, double nanos) {
+    long done = 0;
+    double start = now();
+    double elapsed;
+    do {
+        for (int i = 0; i < BATCH; i++) {
+            operation->run();
+        }
+        done += BATCH;
+        elapsed = now() - start;
+    } while (elapsed < nanos);
+    return elapsed / done;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 5) {
+        fprintf(stderr, "usage: twin <operation> <idle threads> <samples> <milliseconds>\n");
+        return 2;
+    }
+    a = open_duct();
+    b = open_duct();
+    null_device = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    for (int i = atoi(argv[2]); i > 0; i--) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, idle, NULL) != 0) {
+            fail("pthread_create");
+        }
+    }
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+        if (strcmp(operations[i].name, argv[1]) == 0) {
+            double nanos = atof(argv[4]) * 1e6;
+            operations[i].prepare();
+            sample(&operations[i], nanos);
+            for (int s = atoi(argv[3]); s > 0; s--) {
+                printf("%.2f\n", sample(&operations[i], nanos));
+            }
+            return 0;
+        }
+    }
+    fprintf(stderr, "no operation %s\n", argv[1]);
+    return 2;
+}
