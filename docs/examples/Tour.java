@@ -83,8 +83,8 @@ public final class Tour {
                     try (Pipe pipe = pipe();
                             Fd in = Fd.open(file);
                             Fd out = Fd.of(to)) {
-                        // The header waits in the pipe for the first pages of the file, and leaves with them; before
-                        // them from a pipe of a single slot, which a user gets whose pipes are past the limit.
+                        // The header waits in the pipe for the first pages of the file, and leaves with them. A pipe of
+                        // one slot has no room for both: hence try, which does not wait for it.
                         long waiting = pipe.sink().write(MemorySegment.ofArray(header));
                         for (long n; (n = pipe.sink().trySpliceFrom(in, CAPACITY)) >= 0; waiting = 0) {
                             drain(pipe, out, waiting + n);

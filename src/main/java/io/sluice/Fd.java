@@ -280,16 +280,16 @@ public final class Fd implements Closeable {
         ChannelWatch.add(descriptor, channel, () -> channelClosed(descriptor, kind));
     }
 
-    // The duplicate keeps the connection up, so closing the channel did not send a FIN.
+    // The duplicate keeps the connection up, so closing the channel did not send a FIN. It is marked closed before the
+    // connection is shut down, or a thread that waits would take the one for the end of the stream.
     private static void channelClosed(Descriptor descriptor, Kind kind) {
-        if (kind == Kind.SOCKET && descriptor.enter()) {
-            try {
+        if (descriptor.enter()) {
+            descriptor.close();
+            if (kind == Kind.SOCKET) {
                 SocketCalls.shutdown(descriptor.number(), Linux.SHUT_RDWR());
-            } finally {
-                descriptor.exit();
             }
+            descriptor.exit();
         }
-        descriptor.close();
     }
 
     private static String word(Kind kind) {
