@@ -44,7 +44,8 @@ final class Experiments {
                 return denied(-n);
             }
             page.store(AFTER);
-            return readBack(pipe, "the pipe holds the caller's own pages", "the pipe holds copies of the caller's pages");
+            return readBack(
+                    pipe, "the pipe holds the caller's own pages", "the pipe holds copies of the caller's pages");
         } catch (IOException e) {
             return unknown(e);
         }
@@ -59,7 +60,8 @@ final class Experiments {
                 channel.write(filled(BEFORE), 0);
                 pipe.sink().trySpliceFrom(source, MemoryCalls.pageSize());
                 channel.write(filled(AFTER), 0);
-                return readBack(pipe, "the pipe holds pages of the page cache", "the pipe holds copies of the file's pages");
+                return readBack(
+                        pipe, "the pipe holds pages of the page cache", "the pipe holds copies of the file's pages");
             } finally {
                 Files.delete(file);
             }
@@ -150,7 +152,9 @@ final class Experiments {
         }
         int sealed = Syscalls.fcntl(fd, Linux.F_ADD_SEALS(), Linux.F_SEAL_WRITE());
         Syscalls.close(fd);
-        return sealed < 0 ? denied(-sealed) : new Finding(Outcome.WORKS, "memory with a descriptor, and it can be sealed");
+        return sealed < 0
+                ? denied(-sealed)
+                : new Finding(Outcome.WORKS, "memory with a descriptor, and it can be sealed");
     }
 
     static long newPipeCapacity() {
@@ -166,9 +170,7 @@ final class Experiments {
         if (pipe.source().tryRead(got) != 1) {
             return new Finding(Outcome.UNKNOWN, "nothing came out of the pipe");
         }
-        return got.get(0) == AFTER
-                ? new Finding(Outcome.REFERENCES, references)
-                : new Finding(Outcome.COPIES, copies);
+        return got.get(0) == AFTER ? new Finding(Outcome.REFERENCES, references) : new Finding(Outcome.COPIES, copies);
     }
 
     private static ByteBuffer filled(byte value) {

@@ -85,8 +85,9 @@ final class Failures {
         if (errno == Linux.EMFILE()) {
             cure = tooManyFiles();
         } else if (errno == Linux.ENFILE()) {
-            cure = "the system has no more open files, or this user's pipes have reached /proc/sys/fs/pipe-user-pages-hard"
-                    + value("/proc/sys/fs/pipe-user-pages-hard");
+            cure =
+                    "the system has no more open files, or this user's pipes have reached /proc/sys/fs/pipe-user-pages-hard"
+                            + value("/proc/sys/fs/pipe-user-pages-hard");
         } else if (denied(errno)) {
             cure = "a seccomp profile or sandbox denies it to this process";
         }
@@ -107,7 +108,11 @@ final class Failures {
             cure = "the kernel takes no size above 2^31";
         }
         return new ErrnoException(
-                "fcntl", "F_SETPIPE_SZ, " + requested + " bytes, now " + current, errno, cure, 0);
+                "fcntl",
+                "F_SETPIPE_SZ, " + requested + " bytes" + (current < 0 ? "" : ", now " + current),
+                errno,
+                cure,
+                0);
     }
 
     static ErrnoException query(String call, int errno, Side side) {
@@ -126,7 +131,12 @@ final class Failures {
     }
 
     static ErrnoException duplicate(String of, int errno) {
-        return new ErrnoException("fcntl", "F_DUPFD_CLOEXEC of " + of, errno, errno == Linux.EMFILE() ? tooManyFiles() : "", 0);
+        return new ErrnoException(
+                "fcntl", "F_DUPFD_CLOEXEC of " + of, errno, errno == Linux.EMFILE() ? tooManyFiles() : "", 0);
+    }
+
+    static ErrnoException mode(String of, int errno) {
+        return new ErrnoException("fcntl", "file status flags of " + of, errno, "", 0);
     }
 
     static ErrnoException status(int number, int errno) {
@@ -151,7 +161,8 @@ final class Failures {
         if (withBadDescriptors.getAsLong() != -Linux.EBADF()) {
             return errno == Linux.ENOSYS()
                     ? "this kernel or sandbox has no " + call
-                    : "a seccomp profile or sandbox denies " + call + " to this process, as some container runtimes do: allow it there";
+                    : "a seccomp profile or sandbox denies " + call
+                            + " to this process, as some container runtimes do: allow it there";
         }
         return "the call itself is allowed here: it is this descriptor that refuses, as a sealed memfd does";
     }

@@ -188,7 +188,8 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
      * the channels of java.nio are, except that bytes which did move are always reported.
      */
     final long untilMoved(@Nullable Side from, @Nullable Side to, Moves.Attempt attempt) throws IOException {
-        if ((from != null && !from.descriptor().isOpen()) || (to != null && !to.descriptor().isOpen())) {
+        if ((from != null && !from.descriptor().isOpen())
+                || (to != null && !to.descriptor().isOpen())) {
             throw new ClosedChannelException();
         }
         long n = 0;

@@ -9,12 +9,11 @@ public enum Arch {
     AARCH64(0200000, 0100000, 16, 8);
 
     /** The architecture this JVM runs on, or null if it is neither. */
-    static final @Nullable Arch CURRENT =
-            switch (System.getProperty("os.arch")) {
-                case "amd64", "x86_64" -> X86_64;
-                case "aarch64" -> AARCH64;
-                default -> null;
-            };
+    static final @Nullable Arch CURRENT = switch (System.getProperty("os.arch")) {
+        case "amd64", "x86_64" -> X86_64;
+        case "aarch64" -> AARCH64;
+        default -> null;
+    };
 
     /** {@code O_DIRECT}: packet mode in {@code pipe2}. */
     public final int oDirect;

@@ -111,7 +111,8 @@ public final class ChannelFds {
         return Integer.valueOf(line.substring(4).strip().split("\\s+")[0]);
     }
 
-    // A selector's epoll instance watches at first nothing but the selector's own eventfd. Only of this one does that eventfd count 1
+    // A selector's epoll instance watches at first nothing but the selector's own eventfd. Only of this one does that
+    // eventfd count 1
     // after wakeup() and 0 after selectNow(), each time.
     private static int epollOf(Selector selector) throws IOException {
         List<Integer> candidates = descriptorsNamed("anon_inode:[eventpoll]");
@@ -122,7 +123,8 @@ public final class ChannelFds {
             candidates.removeIf(epoll -> wakeUpCount(epoll) != 0);
         }
         if (candidates.size() != 1) {
-            throw new IOException("cannot tell a selector's epoll descriptor among " + candidates + " (is /proc mounted?)");
+            throw new IOException(
+                    "cannot tell a selector's epoll descriptor among " + candidates + " (is /proc mounted?)");
         }
         return candidates.getFirst();
     }

@@ -53,7 +53,8 @@ public final class MemoryCalls {
     public static int memfd(String name, int flags) {
         CallState s = CallState.acquire();
         try (Arena arena = Arena.ofConfined()) {
-            return s.result((int) MEMFD_CREATE.invokeExact(s.capture, arena.allocateFrom(name).address(), flags));
+            return s.result((int)
+                    MEMFD_CREATE.invokeExact(s.capture, arena.allocateFrom(name).address(), flags));
         } catch (Throwable t) {
             throw Native.unexpected(t);
         } finally {

@@ -41,8 +41,8 @@ public final class Native {
         } catch (IllegalCallerException e) {
             Module module = Native.class.getModule();
             String name = module.isNamed() ? module.getName() : "ALL-UNNAMED";
-            return "Sluice makes native calls and the JVM was told not to let it; start java with --enable-native-access=" + name
-                    + " (or add the name to the list already given there)";
+            return "Sluice makes native calls and the JVM was told not to let it; start java with --enable-native-access="
+                    + name + " (or add the name to the list already given there)";
         }
     }
 
@@ -57,8 +57,7 @@ public final class Native {
 
     /** Links a generated address and descriptor with errno captured; segments are passed as segments, and so kept alive. */
     static MethodHandle link(MemorySegment function, FunctionDescriptor descriptor) {
-        return Linker.nativeLinker()
-                .downcallHandle(function, descriptor, Linker.Option.captureCallState("errno"));
+        return Linker.nativeLinker().downcallHandle(function, descriptor, Linker.Option.captureCallState("errno"));
     }
 
     /** As {@link #link}, with every pointer argument passed as a bare address: for scratch memory, which outlives any call. */
@@ -78,9 +77,8 @@ public final class Native {
     }
 
     private static FunctionDescriptor raw(FunctionDescriptor descriptor) {
-        MemoryLayout[] arguments = descriptor.argumentLayouts().stream()
-                .map(Native::raw)
-                .toArray(MemoryLayout[]::new);
+        MemoryLayout[] arguments =
+                descriptor.argumentLayouts().stream().map(Native::raw).toArray(MemoryLayout[]::new);
         return descriptor
                 .returnLayout()
                 .map(result -> FunctionDescriptor.of(raw(result), arguments))

@@ -39,8 +39,7 @@ public final class WaitCalls {
             if (result <= 0) {
                 return result;
             }
-            return (s.scratch.get(JAVA_SHORT, 6) != 0 ? 1 : 0)
-                    | (s.scratch.get(JAVA_SHORT, POLLFD + 6) != 0 ? 2 : 0);
+            return (s.scratch.get(JAVA_SHORT, 6) != 0 ? 1 : 0) | (s.scratch.get(JAVA_SHORT, POLLFD + 6) != 0 ? 2 : 0);
         } catch (Throwable t) {
             throw Native.unexpected(t);
         } finally {
