@@ -107,7 +107,12 @@ final class Failures {
         } else if (errno == Linux.EINVAL()) {
             cure = "the kernel takes no size above 2^31";
         }
-        return new ErrnoException("fcntl", "F_SETPIPE_SZ, " + requested + " bytes, now " + current, errno, cure, 0);
+        return new ErrnoException(
+                "fcntl",
+                "F_SETPIPE_SZ, " + requested + " bytes" + (current < 0 ? "" : ", now " + current),
+                errno,
+                cure,
+                0);
     }
 
     static ErrnoException query(String call, int errno, Side side) {
@@ -128,6 +133,10 @@ final class Failures {
     static ErrnoException duplicate(String of, int errno) {
         return new ErrnoException(
                 "fcntl", "F_DUPFD_CLOEXEC of " + of, errno, errno == Linux.EMFILE() ? tooManyFiles() : "", 0);
+    }
+
+    static ErrnoException mode(String of, int errno) {
+        return new ErrnoException("fcntl", "file status flags of " + of, errno, "", 0);
     }
 
     static ErrnoException status(int number, int errno) {

@@ -127,7 +127,12 @@ public final class Fd implements Closeable {
         }
         Fd fd = owned(duplicate, kind -> kind == Kind.SOCKET ? "socket " + channel : word(kind) + " " + channel);
         if (fd.kind == Kind.SOCKET) {
-            setNonBlocking(duplicate);
+            try {
+                setNonBlocking(duplicate, fd.toString());
+            } catch (ErrnoException e) {
+                fd.close();
+                throw e;
+            }
         }
         watch(channel, fd.descriptor, fd.kind);
         return fd;
@@ -181,14 +186,15 @@ public final class Fd implements Closeable {
     public static Fd borrow(int number) throws IOException {
         Native.require();
         Kind kind = kindOf(number);
-        boolean restore = kind == Kind.SOCKET && setNonBlocking(number);
+        String words = word(kind) + " " + nameOf(number);
+        boolean restore = kind == Kind.SOCKET && setNonBlocking(number, words);
         Descriptor descriptor = new Descriptor(number, () -> {
             if (restore) {
                 int flags = Syscalls.fcntl(number, Linux.F_GETFL(), 0);
                 Syscalls.fcntl(number, Linux.F_SETFL(), flags & ~Linux.O_NONBLOCK());
             }
         });
-        return new Fd(descriptor, kind, word(kind) + " " + nameOf(number));
+        return new Fd(descriptor, kind, words);
     }
 
     /**
@@ -268,11 +274,16 @@ public final class Fd implements Closeable {
     }
 
     // SPLICE_F_NONBLOCK covers the pipe's side only: a socket that blocks would hold the thread in the kernel.
-    private static boolean setNonBlocking(int number) {
+    private static boolean setNonBlocking(int number, String words) throws ErrnoException {
         int flags = Syscalls.fcntl(number, Linux.F_GETFL(), 0);
-        return flags >= 0
-                && (flags & Linux.O_NONBLOCK()) == 0
-                && Syscalls.fcntl(number, Linux.F_SETFL(), flags | Linux.O_NONBLOCK()) == 0;
+        if (flags >= 0 && (flags & Linux.O_NONBLOCK()) != 0) {
+            return false;
+        }
+        int set = flags < 0 ? flags : Syscalls.fcntl(number, Linux.F_SETFL(), flags | Linux.O_NONBLOCK());
+        if (set < 0) {
+            throw Failures.mode(words, -set);
+        }
+        return true;
     }
 
     // What is registered must not reach the Fd, which would then never be found unreachable.

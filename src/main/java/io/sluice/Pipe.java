@@ -9,6 +9,7 @@ import io.sluice.internal.Syscalls;
 import io.sluice.internal.ffi.Linux;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Set;
@@ -86,9 +87,6 @@ public final class Pipe implements Closeable {
             return new Pipe(Descriptor.owned(read), Descriptor.owned(write));
         }
         int both = bothEnds(read, write, packets);
-        if (both < 0) {
-            throw Failures.pipe2(-both, words(chosen));
-        }
         AtomicInteger users = new AtomicInteger(2);
         Runnable giveBack = () -> {
             if (users.decrementAndGet() == 0) {
@@ -199,17 +197,18 @@ public final class Pipe implements Closeable {
     // Opening the pipe again through /proc is the only way to one descriptor for both ends. Packet mode belongs to a
     // descriptor, and is set
     // afterwards because open(2) refuses it.
-    private static int bothEnds(int read, int write, int packets) {
-        int both = FileCalls.open(
-                Proc.descriptor(read).toString(), Linux.O_RDWR() | Linux.O_CLOEXEC() | Linux.O_NONBLOCK(), 0);
+    private static int bothEnds(int read, int write, int packets) throws ErrnoException {
+        Path path = Proc.descriptor(read);
+        int both = FileCalls.open(path.toString(), Linux.O_RDWR() | Linux.O_CLOEXEC() | Linux.O_NONBLOCK(), 0);
         Syscalls.close(read);
         Syscalls.close(write);
-        if (both >= 0 && packets != 0) {
-            int set = Syscalls.fcntl(both, Linux.F_SETFL(), Linux.O_NONBLOCK() | packets);
-            if (set < 0) {
-                Syscalls.close(both);
-                return set;
-            }
+        if (both < 0) {
+            throw Failures.open(path, -both);
+        }
+        int set = packets == 0 ? 0 : Syscalls.fcntl(both, Linux.F_SETFL(), Linux.O_NONBLOCK() | packets);
+        if (set < 0) {
+            Syscalls.close(both);
+            throw Failures.mode("pipe " + both, -set);
         }
         return both;
     }

@@ -74,8 +74,11 @@ public final class FileCalls {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment answer = statx.allocate(arena);
             MemorySegment empty = arena.allocateFrom("");
-            int result = s.result((int)
-                    STATX.invokeExact(s.capture, fd, empty, Linux.AT_EMPTY_PATH(), Linux.STATX_BASIC_STATS(), answer));
+            int result;
+            do {
+                result = s.result((int) STATX.invokeExact(
+                        s.capture, fd, empty, Linux.AT_EMPTY_PATH(), Linux.STATX_BASIC_STATS(), answer));
+            } while (result == EINTR);
             if (result == 0) {
                 into[0] = new Status(
                         statx.stx_mode(answer) & 0xffff,

@@ -4,6 +4,7 @@ import io.sluice.internal.ffi.Linux;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +17,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class Poller {
     private static final int EVENTS_AT_ONCE = 256;
+
+    /** Between one epoll_wait that fails and the next, so that one which always fails is no spin. */
+    private static final long PAUSE_NANOS = 1_000_000;
+
     private static final ReentrantLock MAKING = new ReentrantLock();
 
     private final int epoll;
@@ -69,6 +74,9 @@ final class Poller {
         } finally {
             waiting.computeIfPresent(fd, (k, first) -> without(first, waiter));
         }
+        if (waiter.failure != 0) {
+            throw new WaitFailedException("epoll_wait", waiter.failure);
+        }
     }
 
     // Registered and armed under the map's lock for this number: the event cannot come before its waiter is there to be
@@ -108,13 +116,22 @@ final class Poller {
         for (; ; ) {
             int n = WaitCalls.epollWait(epoll, events);
             for (int i = 0; i < n; i++) {
-                waiting.computeIfPresent(WaitCalls.epollDescriptor(events, i), (k, first) -> {
-                    for (Waiter w = first; w != null; w = w.next) {
-                        w.signal();
-                    }
-                    return null;
-                });
+                wake(WaitCalls.epollDescriptor(events, i), 0);
+            }
+            if (n < 0 && n != -Linux.EINTR()) {
+                waiting.keySet().forEach(fd -> wake(fd, -n));
+                LockSupport.parkNanos(PAUSE_NANOS);
             }
         }
+    }
+
+    private void wake(int fd, int failure) {
+        waiting.computeIfPresent(fd, (k, first) -> {
+            for (Waiter w = first; w != null; w = w.next) {
+                w.failure = failure;
+                w.signal();
+            }
+            return null;
+        });
     }
 }

@@ -45,7 +45,10 @@ public final class Syscalls {
     public static long pipe2(int flags) {
         CallState s = CallState.acquire();
         try {
-            int result = s.result((int) PIPE2.invokeExact(s.capture, s.address, flags));
+            int result;
+            do {
+                result = s.result((int) PIPE2.invokeExact(s.capture, s.address, flags));
+            } while (result == EINTR);
             return result < 0 ? result : (long) s.intAt(4) << 32 | s.intAt(0);
         } catch (Throwable t) {
             throw Native.unexpected(t);
@@ -185,7 +188,10 @@ public final class Syscalls {
     public static int ioctl(int fd, long request) {
         CallState s = CallState.acquire();
         try {
-            int result = s.result((int) IOCTL.invokeExact(s.capture, fd, request, s.address));
+            int result;
+            do {
+                result = s.result((int) IOCTL.invokeExact(s.capture, fd, request, s.address));
+            } while (result == EINTR);
             return result < 0 ? result : s.intAt(0);
         } catch (Throwable t) {
             throw Native.unexpected(t);

@@ -27,6 +27,9 @@ public final class Waiter {
     private final int eventfd;
     private volatile boolean signalled;
 
+    /** The errno that kept the poller from waiting, or 0; written before the signal. */
+    int failure;
+
     /** The next waiter for the same descriptor; the poller's, under its map. */
     @Nullable
     Waiter next;

@@ -1,0 +1,63 @@
+package io.sluice.faults;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Random;
+
+/**
+ * Something the library is asked to do while system calls fail under it.
+ *
+ * <p>{@link #run} goes on where it stopped: after an exception it is called again, and what it had moved before then counts. A job of
+ * another kind than moving bytes has a pipe with bytes in it all the same, to show that the pipe is as it was.
+ */
+abstract class Job implements Closeable {
+    /** Fits into a pipe and into a socket's buffer. */
+    static final int LENGTH = 40_000;
+
+    private static final long SEED = 20_260_725;
+
+    private final Deque<Closeable> opened = new ArrayDeque<>();
+
+    static byte[] content() {
+        byte[] content = new byte[LENGTH];
+        new Random(SEED).nextBytes(content);
+        return content;
+    }
+
+    /** Closed with the job, the last opened first. */
+    final <T extends Closeable> T own(T resource) {
+        opened.push(resource);
+        return resource;
+    }
+
+    /** Moves everything that is left to move. */
+    abstract void run() throws IOException;
+
+    /** Called on another thread: does what {@link #run} may be waiting for. */
+    void feed() throws IOException {}
+
+    /** What must be there in the end. */
+    byte[] expected() {
+        return content();
+    }
+
+    /** How many bytes of {@link #expected} are anywhere: not yet taken from the source, in a pipe, or delivered. */
+    abstract long accounted() throws IOException;
+
+    /** What has arrived, taken out of the pipe where it was left there. */
+    abstract byte[] delivered() throws IOException;
+
+    /** A number that only this kind of job knows. */
+    long remarkable() {
+        return 0;
+    }
+
+    @Override
+    public void close() throws IOException {
+        while (!opened.isEmpty()) {
+            opened.pop().close();
+        }
+    }
+}

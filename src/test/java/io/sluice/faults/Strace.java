@@ -1,0 +1,141 @@
+package io.sluice.faults;
+
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import io.sluice.testing.Helper;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * strace, attached to one thread of a running process or to all of them, making some of their system calls fail.
+ *
+ * <p>It counts calls for each thread from the moment it attached, which is what makes "the third call" a particular one: the thread makes
+ * no others than those of its job.
+ */
+final class Strace implements AutoCloseable {
+    private static final int PATIENCE_SECONDS = 60;
+    private static final String INJECTED = "(INJECTED)";
+    private static final String ENDED = "strace has ended";
+
+    private final Process process;
+    private final BlockingQueue<String> coming = new LinkedBlockingQueue<>();
+    private final List<String> lines = new ArrayList<>();
+
+    private Strace(List<String> command) throws IOException {
+        process = new ProcessBuilder(command).start();
+        Thread.ofPlatform().daemon().name("strace").start(this::listen);
+    }
+
+    /**
+     * Which calls fail, and how.
+     *
+     * @param call its name, or several with commas; one that an architecture does not have begins with a question mark
+     * @param errno such as EINTR
+     * @param when which of a thread's calls: {@code 3}, {@code 1..3}, {@code 1+}, {@code 2+3}
+     */
+    record Fault(String call, String errno, String when) {
+        String expression() {
+            return "inject=" + call + ":error=" + errno + ":when=" + when;
+        }
+    }
+
+    /** Skips the test where strace is not there, or may not attach to {@code process}. */
+    static void assumeWorks(ChildJvm child) throws IOException, InterruptedException {
+        if (!Helper.exists("strace")) {
+            abort("needs strace");
+        }
+        try (Strace strace = new Strace(command(child.pid(), new Fault("getppid", "EINTR", "1")))) {
+            if (!strace.isAttached()) {
+                abort("needs ptrace: " + String.join("; ", strace.lines));
+            }
+        }
+    }
+
+    /** Attaches to the thread of this number. */
+    static Strace attach(long thread, Fault fault) throws IOException, InterruptedException {
+        return attached(command(thread, fault));
+    }
+
+    /** Attaches to all threads of a process, present and future. */
+    static Strace attachToAll(long pid, Fault fault) throws IOException, InterruptedException {
+        List<String> command = command(pid, fault);
+        command.add("-f");
+        return attached(command);
+    }
+
+    private static Strace attached(List<String> command) throws IOException, InterruptedException {
+        Strace strace = new Strace(command);
+        if (!strace.isAttached()) {
+            strace.close();
+            throw new AssertionError(String.join("\n", strace.lines));
+        }
+        return strace;
+    }
+
+    private static List<String> command(long target, Fault fault) {
+        return new ArrayList<>(List.of(
+                "strace", "-p", Long.toString(target), "-e", "trace=" + fault.call(), "-e", fault.expression()));
+    }
+
+    // The target is stopped by then, or about to be before it returns to its program, so it makes no further call
+    // unseen.
+    private boolean isAttached() throws InterruptedException {
+        return await(" attached");
+    }
+
+    /** Waits until a call has failed. */
+    void awaitInjection() throws InterruptedException {
+        if (!await(INJECTED)) {
+            throw new AssertionError("no call was made to fail: " + lines);
+        }
+    }
+
+    private boolean await(String text) throws InterruptedException {
+        String line;
+        do {
+            line = coming.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
+            if (line == null || line.equals(ENDED)) {
+                return false;
+            }
+            lines.add(line);
+        } while (!line.contains(text));
+        return true;
+    }
+
+    /** Detaches, and returns the calls that were made, in the words of strace. */
+    List<String> detach() throws InterruptedException {
+        close();
+        while (await("")) {}
+        return List.copyOf(lines);
+    }
+
+    /** How many of these calls were made to fail. */
+    static long injections(List<String> calls) {
+        return calls.stream().filter(call -> call.contains(INJECTED)).count();
+    }
+
+    private void listen() {
+        try (BufferedReader output = process.errorReader(StandardCharsets.UTF_8)) {
+            for (String line; (line = output.readLine()) != null; ) {
+                coming.add(line);
+            }
+        } catch (IOException e) {
+            coming.add(e.toString());
+        } finally {
+            coming.add(ENDED);
+        }
+    }
+
+    @Override
+    public void close() {
+        // Not Process.destroy, which would also close the pipe that the last lines are still in.
+        process.toHandle().destroy();
+        process.onExit().join();
+    }
+}
