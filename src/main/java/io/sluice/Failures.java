@@ -115,8 +115,8 @@ final class Failures {
                 0);
     }
 
-    static ErrnoException query(String call, int errno, Side side) {
-        return new ErrnoException(call, side.words(), errno, "", 0);
+    static ErrnoException query(String call, String operation, int errno, Side side) {
+        return new ErrnoException(call, side.words() + ", " + operation, errno, "", 0);
     }
 
     static ErrnoException open(Path path, int errno) {

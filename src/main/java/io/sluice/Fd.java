@@ -140,7 +140,7 @@ public final class Fd implements Closeable {
 
     /**
      * The descriptor behind a {@link FileDescriptor} that can be polled, such as that of a {@link java.io.FileInputStream} opened on a FIFO
-     * or a device. A regular file cannot: open its path.
+     * or a device. A regular file cannot: open its path. A socket is put in non-blocking mode while this is open, and back afterwards.
      *
      * @param fileDescriptor an open descriptor
      * @return a descriptor of the same open file, owned: a duplicate
@@ -164,7 +164,12 @@ public final class Fd implements Closeable {
             if (duplicate < 0) {
                 throw Failures.duplicate("a FileDescriptor", -duplicate);
             }
-            return owned(duplicate, kind -> word(kind) + " " + nameOf(duplicate));
+            try {
+                return nonBlockingWhileOpen(duplicate, () -> Syscalls.close(duplicate));
+            } catch (ErrnoException e) {
+                Syscalls.close(duplicate);
+                throw e;
+            }
         } catch (ErrnoException e) {
             throw e;
         } catch (IOException e) {
@@ -185,6 +190,11 @@ public final class Fd implements Closeable {
      */
     public static Fd borrow(int number) throws IOException {
         Native.require();
+        return nonBlockingWhileOpen(number, () -> {});
+    }
+
+    // The mode belongs to the open file, which others share: it is put back before the number is given back.
+    private static Fd nonBlockingWhileOpen(int number, Runnable giveBack) throws ErrnoException {
         Kind kind = kindOf(number);
         String words = word(kind) + " " + nameOf(number);
         boolean restore = kind == Kind.SOCKET && setNonBlocking(number, words);
@@ -193,6 +203,7 @@ public final class Fd implements Closeable {
                 int flags = Syscalls.fcntl(number, Linux.F_GETFL(), 0);
                 Syscalls.fcntl(number, Linux.F_SETFL(), flags & ~Linux.O_NONBLOCK());
             }
+            giveBack.run();
         });
         return new Fd(descriptor, kind, words);
     }

@@ -226,7 +226,7 @@ final class Moves {
         } else if (ready == -Linux.EINTR() || ready == -Linux.EAGAIN()) {
             return 3;
         }
-        throw Failures.query("poll", -ready, from);
+        throw Failures.query("poll", "POLLIN, and " + to.words() + ", POLLOUT", -ready, from);
     }
 
     private static void awaitReady(Side side, int events, Side other) throws ErrnoException {

@@ -53,7 +53,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
      * @throws ErrnoException if the kernel refuses
      */
     public final long capacity() throws IOException {
-        return query("fcntl", Syscalls::pipeSize);
+        return query("fcntl", "F_GETPIPE_SZ", Syscalls::pipeSize);
     }
 
     /**
@@ -106,7 +106,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
      * @throws ErrnoException if the kernel refuses
      */
     public final int available() throws IOException {
-        return query("ioctl", Syscalls::available);
+        return query("ioctl", "FIONREAD", Syscalls::available);
     }
 
     /**
@@ -224,7 +224,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
         return side.descriptor().number();
     }
 
-    private int query(String call, IntUnaryOperator question) throws IOException {
+    private int query(String call, String operation, IntUnaryOperator question) throws IOException {
         int number = enter();
         int answer;
         try {
@@ -233,7 +233,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
             side.descriptor().exit();
         }
         if (answer < 0) {
-            throw Failures.query(call, -answer, side);
+            throw Failures.query(call, operation, -answer, side);
         }
         return answer;
     }

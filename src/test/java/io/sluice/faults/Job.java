@@ -1,5 +1,6 @@
 package io.sluice.faults;
 
+import io.sluice.Pipe;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -16,9 +17,21 @@ abstract class Job implements Closeable {
     /** Fits into a pipe and into a socket's buffer. */
     static final int LENGTH = 40_000;
 
+    /** What a new pipe holds. */
+    static final int CAPACITY = 64 << 10;
+
     private static final long SEED = 20_260_725;
 
     private final Deque<Closeable> opened = new ArrayDeque<>();
+
+    /** This user has so many pipes that new ones are small. */
+    static final class SmallPipesException extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        SmallPipesException() {
+            super("needs pipes of 64 KiB, and those of this user are past /proc/sys/fs/pipe-user-pages-soft");
+        }
+    }
 
     static byte[] content() {
         byte[] content = new byte[LENGTH];
@@ -30,6 +43,16 @@ abstract class Job implements Closeable {
     final <T extends Closeable> T own(T resource) {
         opened.push(resource);
         return resource;
+    }
+
+    /** A new pipe, with the room that jobs count on. */
+    final Pipe pipe() throws IOException {
+        Pipe pipe = own(Pipe.open());
+        if (pipe.capacity() < CAPACITY) {
+            close();
+            throw new SmallPipesException();
+        }
+        return pipe;
     }
 
     /** Moves everything that is left to move. */

@@ -7,17 +7,10 @@ import io.sluice.Pipe;
 import io.sluice.PipeSource;
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.ffi.Linux;
-import io.sluice.testing.Libc;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
-import java.nio.channels.ServerSocketChannel;
-import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Calls that move nothing: they open, ask, set and close. The content lies in a pipe or a socket meanwhile. */
 abstract class Opens extends Job {
-    final Pipe pipe = own(Pipe.open());
+    final Pipe pipe = pipe();
 
     Opens() throws IOException {}
 
@@ -209,105 +202,9 @@ abstract class Opens extends Job {
         }
     }
 
-    /** The content waits in a socket, to be taken out through what was opened. */
-    abstract static class Socket extends Opens {
-        private @Nullable Fd fd;
-        private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-
-        Socket() throws IOException {}
-
-        abstract Fd make() throws IOException;
-
-        abstract int number();
-
-        @Override
-        void run() throws IOException {
-            fd = own(make());
-        }
-
-        @Override
-        long accounted() {
-            return Syscalls.available(number());
-        }
-
-        @Override
-        byte[] delivered() throws IOException {
-            while (pipe.sink().trySpliceFrom(fd, LENGTH) > 0) {
-                out.writeBytes(drained(pipe));
-            }
-            return out.toByteArray();
-        }
-
-        /** Whether the socket is in non-blocking mode. */
-        @Override
-        long remarkable() {
-            return Syscalls.fcntl(number(), Linux.F_GETFL(), 0) & Linux.O_NONBLOCK();
-        }
-    }
-
-    static final class BorrowedSocket extends Socket {
-        private final int near;
-
-        BorrowedSocket() throws IOException {
-            MemorySegment pair = Arena.ofAuto().allocate(8, 8);
-            Libc.socketpair(Linux.AF_UNIX(), Linux.SOCK_STREAM() | Linux.O_CLOEXEC(), 0, pair);
-            near = pair.get(ValueLayout.JAVA_INT, 0);
-            int far = pair.get(ValueLayout.JAVA_INT, 4);
-            own(() -> Syscalls.close(near));
-            own(() -> Syscalls.close(far));
-            MemorySegment content = Arena.ofAuto().allocate(LENGTH).copyFrom(MemorySegment.ofArray(content()));
-            Syscalls.write(far, content, LENGTH);
-        }
-
-        @Override
-        Fd make() throws IOException {
-            return Fd.borrow(near);
-        }
-
-        @Override
-        int number() {
-            return near;
-        }
-    }
-
-    static final class Channel extends Socket {
-        private final SocketChannel near;
-        private final Fd view;
-
-        Channel() throws IOException {
-            Path path = Files.createTempDirectory("sluice-faults").resolve("socket");
-            try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
-                server.bind(UnixDomainSocketAddress.of(path));
-                near = own(SocketChannel.open(server.getLocalAddress()));
-                own(server.accept()).write(ByteBuffer.wrap(content()));
-            } finally {
-                Files.delete(path);
-                Files.delete(path.getParent());
-            }
-            // So that java.nio has no reason to change the mode, with an fcntl of its own, when the descriptor is
-            // looked for.
-            near.configureBlocking(false);
-            view = own(Fd.of(near));
-        }
-
-        @Override
-        Fd make() throws IOException {
-            return Fd.of(near);
-        }
-
-        @Override
-        int number() {
-            try {
-                return view.number();
-            } catch (IOException e) {
-                throw new IllegalStateException(e);
-            }
-        }
-    }
-
     /** Closes a pipe whose descriptors the kernel, as injection has it, did not give back; then this does. */
     static final class Closing extends Opens {
-        private final Pipe toClose = own(Pipe.open());
+        private final Pipe toClose = pipe();
         private final List<Integer> numbers = new ArrayList<>();
         private final List<Path> targets = new ArrayList<>();
         private long left;

@@ -3,17 +3,12 @@ package io.sluice.faults;
 import io.sluice.ErrnoException;
 import io.sluice.Fd;
 import io.sluice.Pipe;
-import io.sluice.internal.Syscalls;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
-import java.nio.channels.ServerSocketChannel;
-import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -62,7 +57,7 @@ abstract class Pump extends Job {
     }
 
     static final class BetweenFiles extends Pump {
-        private final Pipe pipe = own(Pipe.open());
+        private final Pipe pipe = pipe();
         private final Path folder = Files.createTempDirectory("sluice-faults");
         private final Path target = folder.resolve("target");
         private final Fd in;
@@ -123,70 +118,9 @@ abstract class Pump extends Job {
         }
     }
 
-    static final class BetweenSockets extends Pump {
-        private final Pipe pipe = own(Pipe.open());
-        private final SocketChannel receiver;
-        private final Fd in;
-        private final Fd out;
-        private final Fd received;
-        private final ByteArrayOutputStream arrived = new ByteArrayOutputStream();
-
-        BetweenSockets() throws IOException {
-            SocketChannel[] upstream = connection();
-            SocketChannel[] downstream = connection();
-            upstream[1].write(ByteBuffer.wrap(content()));
-            upstream[1].shutdownOutput();
-            receiver = downstream[1];
-            receiver.configureBlocking(false);
-            in = own(Fd.of(upstream[0]));
-            out = own(Fd.of(downstream[0]));
-            received = own(Fd.of(receiver));
-        }
-
-        @Override
-        long fill(long max) throws IOException {
-            return pipe.sink().spliceFrom(in, max);
-        }
-
-        @Override
-        long drain(long max) throws IOException {
-            return pipe.source().spliceTo(out, max);
-        }
-
-        @Override
-        long accounted() throws IOException {
-            return Syscalls.available(in.number())
-                    + pipe.available()
-                    + Syscalls.available(received.number())
-                    + arrived.size();
-        }
-
-        @Override
-        byte[] delivered() throws IOException {
-            ByteBuffer buffer = ByteBuffer.allocate(PIECE);
-            while (receiver.read(buffer.clear()) > 0) {
-                arrived.write(buffer.array(), 0, buffer.position());
-            }
-            return arrived.toByteArray();
-        }
-
-        // Of the unix family: what one end has written is with the other at once.
-        private SocketChannel[] connection() throws IOException {
-            Path path = Files.createTempDirectory("sluice-faults").resolve("socket");
-            try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
-                server.bind(UnixDomainSocketAddress.of(path));
-                SocketChannel near = own(SocketChannel.open(server.getLocalAddress()));
-                return new SocketChannel[] {near, own(server.accept())};
-            } finally {
-                Files.delete(path);
-                Files.delete(path.getParent());
-            }
-        }
-    }
-
     static final class BetweenPipes extends Pump {
-        private final Pipe first = own(Pipe.open());
-        private final Pipe second = own(Pipe.open());
+        private final Pipe first = pipe();
+        private final Pipe second = pipe();
         private final ByteArrayOutputStream out = new ByteArrayOutputStream();
         private final Form form;
 
@@ -224,7 +158,7 @@ abstract class Pump extends Job {
 
     /** From memory to memory: write and read. */
     static final class Copying extends Pump {
-        private final Pipe pipe = own(Pipe.open());
+        private final Pipe pipe = pipe();
         private final ByteBuffer from;
         private final MemorySegment into;
         private final ByteArrayOutputStream out = new ByteArrayOutputStream();

@@ -9,7 +9,7 @@ enum Task {
     FILE_TO_FILE(() -> new Pump.BetweenFiles(Pump.Form.WAITING)),
     FILE_TO_FILE_AT_OFFSETS(() -> new Pump.BetweenFiles(Pump.Form.AT_OFFSETS)),
     FILE_TO_FILE_TRYING(() -> new Pump.BetweenFiles(Pump.Form.TRYING)),
-    SOCKET_TO_SOCKET(Pump.BetweenSockets::new),
+    SOCKET_TO_SOCKET(Sockets.Pumped::new),
     PIPE_TO_PIPE(() -> new Pump.BetweenPipes(Pump.Form.WAITING)),
     PIPE_TO_PIPE_TRYING(() -> new Pump.BetweenPipes(Pump.Form.TRYING)),
     FILE_TO_FILE_AGAIN_AND_AGAIN(() -> new Pump.Stubborn(new Pump.BetweenFiles(Pump.Form.WAITING))),
@@ -34,8 +34,8 @@ enum Task {
     AVAILABLE(Opens.Available::new),
     OPEN_FILE(Opens.FilePath::new),
     OPEN_PIPE_AGAIN(Opens.SourceOf::new),
-    BORROW_SOCKET(Opens.BorrowedSocket::new),
-    DESCRIPTOR_OF_CHANNEL(Opens.Channel::new),
+    BORROW_SOCKET(Sockets.Borrowed::new),
+    DESCRIPTOR_OF_CHANNEL(Sockets.OfChannel::new),
     CLOSE(Opens.Closing::new);
 
     private interface Maker {

@@ -7,8 +7,8 @@ import java.nio.ByteBuffer;
 
 /** Duplicates the content into a second pipe, a piece at a time, and takes each piece out of both. */
 final class Tee extends Job {
-    private final Pipe first = own(Pipe.open());
-    private final Pipe second = own(Pipe.open());
+    private final Pipe first = pipe();
+    private final Pipe second = pipe();
     private final ByteArrayOutputStream original = new ByteArrayOutputStream();
     private final ByteArrayOutputStream copy = new ByteArrayOutputStream();
     private final boolean waiting;

@@ -11,8 +11,8 @@ import java.util.Arrays;
 
 /** Moves that have to wait until {@link #feed} supplies bytes or makes room. */
 abstract class Waits extends Job {
-    final Pipe first = own(Pipe.open());
-    final Pipe second = own(Pipe.open());
+    final Pipe first = pipe();
+    final Pipe second = pipe();
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
     Waits() throws IOException {}
@@ -170,8 +170,6 @@ abstract class Waits extends Job {
 
     /** A write that is longer than its pipe, from native memory: part of it goes in, the rest waits. */
     static final class LongWrite extends Waits {
-        private static final int CAPACITY = 64 << 10;
-
         private final MemorySegment from = Arena.ofAuto().allocate(CAPACITY + LENGTH);
         private long written;
 
@@ -213,10 +211,10 @@ abstract class Waits extends Job {
 
     /** As {@link LongWrite}, from a buffer whose position tells how much was written. */
     static final class LongBufferWrite extends Waits {
-        private final ByteBuffer from = ByteBuffer.allocate((64 << 10) + LENGTH);
+        private final ByteBuffer from = ByteBuffer.allocate(CAPACITY + LENGTH);
 
         LongBufferWrite() throws IOException {
-            from.position(64 << 10).put(content()).flip();
+            from.position(CAPACITY).put(content()).flip();
         }
 
         @Override

@@ -1,6 +1,7 @@
 package io.sluice.faults;
 
 import io.sluice.ErrnoException;
+import io.sluice.faults.Job.SmallPipesException;
 import io.sluice.testing.Libc;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -13,9 +14,11 @@ import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +32,12 @@ import org.jspecify.annotations.Nullable;
 final class Workload {
     /** What an answer begins with. */
     static final String ANSWER = "@";
+
+    /** The key of an answer that says why a job cannot be done here. */
+    static final String MISSING = "missing";
+
+    /** So long that only a job that hangs runs into it; shorter than the patience of whoever asks. */
+    private static final int PATIENCE_SECONDS = 45;
 
     private static final int PR_SET_PTRACER = 0x5961_6d61;
     private static final int ANY = -1;
@@ -48,6 +57,7 @@ final class Workload {
     private Workload() {}
 
     public static void main(String[] arguments) throws Exception {
+        // Where a process may trace its descendants only, strace is none of this one's ancestors.
         Libc.prctl(PR_SET_PTRACER, ANY, 0);
         Workload workload = new Workload();
         try {
@@ -55,7 +65,7 @@ final class Workload {
                 workload.obey();
             }
             for (String task : arguments) {
-                answer(workload.once(Task.valueOf(task)));
+                answer(orWhatIsMissing(() -> workload.once(Task.valueOf(task))));
             }
             System.exit(0);
         } catch (Throwable t) {
@@ -71,12 +81,13 @@ final class Workload {
             answer(
                     switch (words[0]) {
                         case "prepare" ->
-                            prepare(Task.valueOf(words[1]), words[2].equals("virtual"), words[3].equals("warm"));
+                            orWhatIsMissing(() -> prepare(
+                                    Task.valueOf(words[1]), words[2].equals("virtual"), words[3].equals("warm")));
                         case "threads" -> threadsNamed(words[1]);
                         case "run" -> start();
                         case "parked" -> parked();
                         case "feed" -> feed();
-                        case "result" -> running.get();
+                        case "result" -> outcome();
                         case "finish" -> finish();
                         default -> throw new IllegalArgumentException(line);
                     });
@@ -90,29 +101,40 @@ final class Workload {
                 .collect(Collectors.joining("\t", ANSWER, "")));
     }
 
+    private static Map<String, Object> orWhatIsMissing(Callable<Map<String, Object>> action) throws Exception {
+        try {
+            return action.call();
+        } catch (SmallPipesException e) {
+            return Map.of(MISSING, e.getMessage());
+        }
+    }
+
     private Map<String, Object> prepare(Task task, boolean onVirtual, boolean warm) throws Exception {
         if (warm) {
             warmUp();
         }
         threads = onVirtual ? virtual : platform;
-        // So does the first time of some; and classes are loaded, with reads of the thread's own.
-        if (warm && (onVirtual ? warmOnVirtual : warmOnPlatform).add(task)) {
+        // The first time loads classes, with calls of this thread, and opens what the library then keeps: neither is
+        // the job's.
+        Set<Task> done = onVirtual ? warmOnVirtual : warmOnPlatform;
+        if (warm && !done.contains(task)) {
             isDone(once(task));
+            done.add(task);
         }
         descriptorsBefore = descriptors();
         job = task.make();
         return Map.of("tid", threads.submit(Libc::gettid).get());
     }
 
-    // Waiting for the first time opens what the process then keeps, which does not belong to a job.
+    // Some jobs wait only under faults; what waiting opens and keeps has to be there by then.
     private void warmUp() throws Exception {
         if (!hasWaited) {
-            hasWaited = true;
             threads = platform;
             isDone(waited(Task.READ_OF_EMPTY_PIPE));
             threads = virtual;
             isDone(waited(Task.READ_OF_EMPTY_PIPE));
             isDone(waited(Task.LONG_WRITE));
+            hasWaited = true;
         }
     }
 
@@ -123,13 +145,13 @@ final class Workload {
         if (threads == virtual) {
             parked();
         } else {
-            // The first of a process opens one, and is the only thread that does.
+            // Whoever waits first opens it, and nobody else has one.
             while (descriptorsNamed("anon_inode:[eventfd]") == 0 && !running.isDone()) {
                 Thread.onSpinWait();
             }
         }
         feed();
-        Map<String, Object> outcome = running.get();
+        Map<String, Object> outcome = outcome();
         finish();
         return outcome;
     }
@@ -145,7 +167,7 @@ final class Workload {
         job = task.make();
         start();
         feed();
-        Map<String, Object> outcome = new LinkedHashMap<>(running.get());
+        Map<String, Object> outcome = new LinkedHashMap<>(outcome());
         if (outcome.get("outcome").equals("done")) {
             outcome.putAll(finish());
         } else {
@@ -164,6 +186,10 @@ final class Workload {
             }
         }
         throw new IOException("no thread is called " + name);
+    }
+
+    private Map<String, Object> outcome() throws Exception {
+        return running.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     }
 
     private Map<String, Object> start() {
