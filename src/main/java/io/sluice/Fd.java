@@ -182,7 +182,7 @@ public final class Fd implements Closeable {
 
     /**
      * A descriptor number of this process that somebody else opened and will close: 0, 1, 2, one that was inherited, or one from another
-     * native library. A socket is put in non-blocking mode while this is open, and back afterwards.
+     * native library. A socket is put in non-blocking mode while this is open, and back afterwards; so borrow it once at a time.
      *
      * @param number an open descriptor; it must stay open until this is closed
      * @return the descriptor, borrowed: {@link #close} leaves the number open

@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeSource, PipeSink {
     private static final Cleaner CLEANER = Cleaner.create();
 
+    /** The largest power of two that {@code fcntl} can return. */
+    private static final long LARGEST_CAPACITY = 1 << 30;
+
     final Side side;
     private final Cleaner.Cleanable cleanable;
 
@@ -36,9 +39,17 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
             throw new IllegalArgumentException(
                     fd + " is not a pipe; one side of a splice must be: open a Pipe and splice through it");
         }
-        String path = Proc.descriptor(fd.number()).toString();
-        int flags = accessMode | Linux.O_NONBLOCK() | Linux.O_CLOEXEC();
-        int number = FileCalls.open(path, flags, 0);
+        Descriptor original = fd.side.descriptor();
+        if (!original.enter()) {
+            throw new ClosedChannelException();
+        }
+        int number;
+        try {
+            int flags = accessMode | Linux.O_NONBLOCK() | Linux.O_CLOEXEC();
+            number = FileCalls.open(Proc.descriptor(original.number()).toString(), flags, 0);
+        } finally {
+            original.exit();
+        }
         if (number < 0) {
             throw Failures.reopen(fd, -number);
         }
@@ -70,7 +81,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
         if (bytes < 0) {
             throw new IllegalArgumentException("a capacity cannot be negative: " + bytes);
         }
-        int size = (int) Math.min(bytes, Integer.MAX_VALUE);
+        int size = (int) Math.min(bytes, LARGEST_CAPACITY);
         int number = enter();
         int granted;
         int current;

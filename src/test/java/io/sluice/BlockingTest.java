@@ -131,7 +131,7 @@ class BlockingTest {
     @EnumSource
     void aReaderAndAWriterWaitOnOneSocketAtATime(Started.On on) throws Exception {
         byte[] content = Content.bytes(5_000_000);
-        try (Connection connection = Connection.tcp();
+        try (Connection connection = Connection.unix();
                 Fd socket = Fd.of(connection.near());
                 Pipe in = Pipe.open();
                 Pipe out = Pipe.open()) {

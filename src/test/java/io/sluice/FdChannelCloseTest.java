@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -134,38 +133,5 @@ class FdChannelCloseTest {
         } catch (ErrnoException e) {
             return e.name().equals("EPIPE") && Content.takeAll(far).length == 0;
         }
-    }
-
-    @Test
-    void aChannelClosedWhileItIsLookedUpIsFoundClosedOrNot() throws Exception {
-        Random random = new Random(SEED);
-        try (java.nio.channels.DatagramChannel warm = java.nio.channels.DatagramChannel.open()) {
-            Fd.of(warm).close();
-        }
-        int before = OpenFiles.count();
-        for (int round = 0; round < 3000; round++) {
-            java.nio.channels.Pipe javaPipe = java.nio.channels.Pipe.open();
-            CountDownLatch both = new CountDownLatch(2);
-            int spins = random.nextInt(2000);
-            Started<Void> close = Started.On.PLATFORM.call(() -> {
-                both.countDown();
-                both.await();
-                for (int i = 0; i < spins; i++) {
-                    Thread.onSpinWait();
-                }
-                javaPipe.source().close();
-                return null;
-            });
-            both.countDown();
-            both.await();
-            try {
-                Fd.of(javaPipe.source()).close();
-            } catch (ClosedChannelException e) {
-                assertThat(javaPipe.source().isOpen()).isFalse();
-            }
-            close.result();
-            javaPipe.sink().close();
-        }
-        OpenFiles.assertAsManyAs(before);
     }
 }

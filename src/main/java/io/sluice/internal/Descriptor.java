@@ -38,6 +38,8 @@ public final class Descriptor {
     @SuppressWarnings("unused")
     private volatile boolean givenBack;
 
+    private volatile boolean polled;
+
     private final ReentrantLock waitersLock = new ReentrantLock();
     private final List<Waiter> waiters = new ArrayList<>(0);
 
@@ -105,8 +107,16 @@ public final class Descriptor {
     // An enter that is turned away also passes through CLOSED on its way out: only the first to see it acts.
     private void giveBack() {
         if (GIVEN_BACK.compareAndSet(this, false, true)) {
+            if (polled) {
+                Poller.forget(number);
+            }
             giveBack.run();
         }
+    }
+
+    /** The number is about to be registered with a poller, to be forgotten before it is given back. */
+    void markPolled() {
+        polled = true;
     }
 
     /** Has {@link #close} wake {@code waiter}; to be followed by a look at {@link #isOpen}. */

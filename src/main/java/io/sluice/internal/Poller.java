@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
  * Unparks virtual threads when their descriptors are ready: an epoll instance and a daemon thread for each direction, because an epoll
  * instance knows a descriptor once, while one thread may wait to read it and another to write it.
  *
- * <p>Registrations are one-shot and stay when they have fired, so that the next wait is a single epoll_ctl; the kernel drops them with the
- * descriptor. One that fires for a number that was closed and given out again causes an early return, no more.
+ * <p>Registrations are one-shot and stay when they have fired, so that the next wait is a single epoll_ctl; they are {@linkplain #forget
+ * dropped} with the descriptor, because the kernel drops them only with the last duplicate of it. One that fires for a number that was closed and given out again causes an early return, no more.
  */
 final class Poller {
     private static final int EVENTS_AT_ONCE = 256;
@@ -58,6 +58,15 @@ final class Poller {
             return out != null ? out : (out = new Poller("sluice-poll-out", Linux.EPOLLOUT()));
         } finally {
             MAKING.unlock();
+        }
+    }
+
+    /** Drops what is registered for a number that is about to be given back. */
+    static void forget(int fd) {
+        for (Poller poller : new @Nullable Poller[] {in, out}) {
+            if (poller != null) {
+                WaitCalls.epollControl(poller.epoll, Linux.EPOLL_CTL_DEL(), fd, 0);
+            }
         }
     }
 

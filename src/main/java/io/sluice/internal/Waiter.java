@@ -51,6 +51,7 @@ public final class Waiter {
         on.add(waiter);
         other.add(waiter);
         try {
+            on.markPolled();
             if (on.isOpen() && other.isOpen()) {
                 waiter.await(on.number(), events);
             }
