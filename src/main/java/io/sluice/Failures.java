@@ -104,8 +104,6 @@ final class Failures {
                     + " pages, so none can grow; close some, make them smaller, or raise it";
         } else if (errno == Linux.EBUSY()) {
             cure = "what is in the pipe needs more slots than that; drain it first";
-        } else if (errno == Linux.EINVAL()) {
-            cure = "the kernel takes no size above 2^31";
         }
         return new ErrnoException(
                 "fcntl",
