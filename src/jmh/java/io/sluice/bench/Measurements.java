@@ -52,7 +52,8 @@ final class Measurements {
             cells.add(range(differences(operation, callers), "%+.0f"));
             cells.add(leastDifference(operation, callers));
             List<Double> bytes = bytes(callers.get(Caller.API));
-            cells.add(bytes.isEmpty() ? "–" : String.format(Locale.ROOT, "%.1f", median(bytes)));
+            // JMH itself allocates a few kilobytes per sample, which is a fraction of a byte per operation.
+            cells.add(bytes.isEmpty() ? "–" : String.format(Locale.ROOT, "%.0f", median(bytes)));
             table.append(row(cells));
         });
         return table.toString();

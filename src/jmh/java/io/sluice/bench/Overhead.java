@@ -27,12 +27,12 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 final class Overhead {
     private static final Path FOLDER = Path.of("target/benchmarks");
     private static final int WARM_UPS = 3;
-    private static final long WARM_UP_MILLIS = 200;
+    private static final long WARM_UP_MILLIS = 150;
 
     /** Many and short, so that some are free of whatever else the machine does. */
-    private static final int SAMPLES = 12;
+    private static final int SAMPLES = 30;
 
-    private static final long SAMPLE_MILLIS = 50;
+    private static final long SAMPLE_MILLIS = 15;
 
     private Overhead() {}
 
@@ -80,7 +80,7 @@ final class Overhead {
 
     private static List<Double> inC(Twin twin, Operation operation, int idleThreads)
             throws IOException, InterruptedException {
-        return twin.run(operation.name, idleThreads, SAMPLES, SAMPLE_MILLIS / 2);
+        return twin.run(operation.name, idleThreads, SAMPLES, SAMPLE_MILLIS);
     }
 
     private static void inJava(
