@@ -1,6 +1,5 @@
 package io.sluice;
 
-import io.sluice.internal.Arch;
 import io.sluice.internal.ChannelFds;
 import io.sluice.internal.ChannelWatch;
 import io.sluice.internal.Descriptor;
@@ -18,13 +17,10 @@ import java.lang.ref.Cleaner;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SelectableChannel;
 import java.nio.file.FileSystems;
-import java.nio.file.LinkOption;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
-import java.util.Set;
 import java.util.function.Function;
 import jdk.nio.Channels;
 
@@ -87,7 +83,7 @@ public final class Fd implements Closeable {
             throw new UnsupportedOperationException(
                     "only a path of the default file system has a descriptor: " + path.toUri());
         }
-        int flags = flags(new LinkedHashSet<>(Arrays.asList(options)));
+        int flags = OpenFlags.of(new LinkedHashSet<>(Arrays.asList(options)));
         int fd = (int) Offload.call(() -> FileCalls.open(path.toString(), flags, DEFAULT_MODE));
         if (fd < 0) {
             throw Failures.open(path, -fd);
@@ -326,31 +322,5 @@ public final class Fd implements Closeable {
 
     private static String nameOf(int number) {
         return number + Proc.nameOf(number).map(name -> " (" + name + ")").orElse("");
-    }
-
-    private static int flags(Set<OpenOption> options) {
-        boolean append = options.contains(StandardOpenOption.APPEND);
-        boolean write = append || options.contains(StandardOpenOption.WRITE);
-        boolean read = options.contains(StandardOpenOption.READ) || !write;
-        if (append
-                && (options.contains(StandardOpenOption.READ)
-                        || options.contains(StandardOpenOption.TRUNCATE_EXISTING))) {
-            throw new IllegalArgumentException("APPEND goes neither with READ nor with TRUNCATE_EXISTING: " + options);
-        }
-        int flags = Linux.O_CLOEXEC() | (!write ? Linux.O_RDONLY() : read ? Linux.O_RDWR() : Linux.O_WRONLY());
-        for (OpenOption option : options) {
-            flags |= switch (option) {
-                case StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.SPARSE -> 0;
-                case StandardOpenOption.APPEND -> Linux.O_APPEND();
-                case StandardOpenOption.CREATE -> write ? Linux.O_CREAT() : 0;
-                case StandardOpenOption.CREATE_NEW -> write ? Linux.O_CREAT() | Linux.O_EXCL() : 0;
-                case StandardOpenOption.TRUNCATE_EXISTING -> write ? Linux.O_TRUNC() : 0;
-                case StandardOpenOption.SYNC -> Linux.O_SYNC();
-                case StandardOpenOption.DSYNC -> Linux.O_DSYNC();
-                case LinkOption.NOFOLLOW_LINKS -> Arch.current().oNofollow;
-                default -> throw new UnsupportedOperationException("cannot open a descriptor with " + option);
-            };
-        }
-        return flags;
     }
 }

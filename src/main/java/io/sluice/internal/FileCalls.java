@@ -32,11 +32,10 @@ public final class FileCalls {
      * What a descriptor stands for.
      *
      * @param mode {@code st_mode}: type and permissions
-     * @param size bytes, of a regular file
      * @param deviceMajor major number of the device it is, or 0
      * @param deviceMinor minor number of the device it is, or 0
      */
-    public record Status(int mode, long size, int deviceMajor, int deviceMinor) {
+    public record Status(int mode, int deviceMajor, int deviceMinor) {
         /** The file type: {@code st_mode & S_IFMT}. */
         public int type() {
             return mode & Linux.S_IFMT();
@@ -81,10 +80,7 @@ public final class FileCalls {
             } while (result == EINTR);
             if (result == 0) {
                 into[0] = new Status(
-                        statx.stx_mode(answer) & 0xffff,
-                        statx.stx_size(answer),
-                        statx.stx_rdev_major(answer),
-                        statx.stx_rdev_minor(answer));
+                        statx.stx_mode(answer) & 0xffff, statx.stx_rdev_major(answer), statx.stx_rdev_minor(answer));
             }
             return result;
         } catch (Throwable t) {
