@@ -1,0 +1,78 @@
+package io.sluice;
+
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.WRITE;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.SplittableRandom;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the first page of the documentation shows and says. */
+class ReadmeTest {
+    private static final int UPLOAD = 3_000_001;
+
+    @TempDir
+    private Path folder;
+
+    @Test
+    void theFirstProgramReceivesAnUploadOnAVirtualThread() throws Exception {
+        byte[] sent = new byte[UPLOAD];
+        new SplittableRandom(1).nextBytes(sent);
+        Path path = folder.resolve("upload");
+        try (ServerSocketChannel server = ServerSocketChannel.open();
+                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            Future<?> upload = threads.submit(() -> send(sent, server));
+            try (SocketChannel client = server.accept()) {
+                threads.submit(() -> receive(client, path)).get();
+            }
+            upload.get();
+        }
+        assertThat(Files.readAllBytes(path)).isEqualTo(sent);
+    }
+
+    @Test
+    void theMavenCoordinatesAreThoseOfThisBuild() throws IOException {
+        String readme = Files.readString(Path.of("README.md"));
+        String version = Files.readString(Path.of("pom.xml")).replaceFirst("(?s).*?<version>(.*?)</version>.*", "$1");
+        assertThat(readme)
+                .contains("<groupId>io.sluice</groupId>", "<artifactId>sluice</artifactId>")
+                .contains("<version>" + version + "</version>")
+                .contains("sluice-" + version + ".jar");
+    }
+
+    private static Void receive(SocketChannel client, Path path) throws IOException {
+        try (Pipe pipe = Pipe.open();
+                Fd from = Fd.of(client);
+                Fd to = Fd.open(path, CREATE, WRITE)) {
+            while (pipe.sink().spliceFrom(from, 1 << 20) >= 0) {
+                while (pipe.available() > 0) {
+                    pipe.source().spliceTo(to, pipe.available());
+                }
+            }
+        }
+        return null;
+    }
+
+    private static Void send(byte[] bytes, ServerSocketChannel server) throws IOException {
+        try (SocketChannel channel = SocketChannel.open(server.getLocalAddress())) {
+            ByteBuffer buffer = ByteBuffer.wrap(bytes);
+            while (buffer.hasRemaining()) {
+                channel.write(buffer);
+            }
+        }
+        return null;
+    }
+}
