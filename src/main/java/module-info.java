@@ -12,4 +12,5 @@ module io.sluice {
     requires static org.jspecify;
 
     exports io.sluice;
+    exports io.sluice.loan;
 }

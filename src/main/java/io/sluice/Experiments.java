@@ -196,7 +196,7 @@ final class Experiments {
 
         Page() throws IOException {
             int size = MemoryCalls.pageSize();
-            address = MemoryCalls.map(size, Linux.MAP_PRIVATE() | Linux.MAP_ANONYMOUS(), -1);
+            address = MemoryCalls.map(0, size, Linux.MAP_PRIVATE() | Linux.MAP_ANONYMOUS(), -1);
             if (address < 0) {
                 throw new IOException("mmap(" + size + " bytes): " + Errno.describe((int) -address));
             }
@@ -209,7 +209,7 @@ final class Experiments {
         }
 
         long lendTo(Pipe pipe) throws IOException {
-            return Syscalls.vmsplice(pipe.sink().number(), address, memory.byteSize(), Linux.SPLICE_F_NONBLOCK());
+            return Syscalls.vmsplice(pipe.sink().side.number(), address, memory.byteSize(), Linux.SPLICE_F_NONBLOCK());
         }
 
         @Override

@@ -61,6 +61,12 @@ final class Failures {
         return new ErrnoException("tee", from.words() + " → " + to.words() + ", " + bytes(length), errno, cure, 0);
     }
 
+    static ErrnoException copy(
+            String call, int errno, Side from, long fromOffset, Side to, long toOffset, long length) {
+        String arguments = from.words() + at(fromOffset) + " → " + to.words() + at(toOffset) + ", " + bytes(length);
+        return new ErrnoException(call, arguments, errno, "", 0);
+    }
+
     static ErrnoException read(int errno, Side from, long length) {
         return new ErrnoException("read", from.words() + ", " + bytes(length), errno, "", 0);
     }
@@ -68,6 +74,16 @@ final class Failures {
     static ErrnoException write(int errno, Side to, long length) {
         String cure = errno == Linux.EPIPE() ? "nobody reads that end any more" : "";
         return new ErrnoException("write", to.words() + ", " + bytes(length), errno, cure, 0);
+    }
+
+    static ErrnoException vmsplice(int errno, Side to, long length) {
+        String cure = "";
+        if (errno == Linux.EPIPE()) {
+            cure = "nobody reads that end any more";
+        } else if (denied(errno)) {
+            cure = deniedCure("vmsplice", errno, () -> Syscalls.vmsplice(-1, 0, 1, 0));
+        }
+        return new ErrnoException("vmsplice", to.words() + ", " + bytes(length), errno, cure, 0);
     }
 
     static ErrnoException waiting(WaitFailedException e, Side side) {

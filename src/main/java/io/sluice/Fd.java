@@ -61,7 +61,8 @@ public final class Fd implements Closeable {
     private Fd(Descriptor descriptor, Kind kind, String words) {
         this.descriptor = descriptor;
         this.kind = kind;
-        this.side = new Side(this, descriptor, kind, words);
+        boolean copies = kind == Kind.NULL || (kind == Kind.FILE && FileCalls.copiesWhatItIsGiven(descriptor.number()));
+        this.side = new Side(this, descriptor, kind, copies, words, null);
         this.cleanable = CLEANER.register(this, descriptor::close);
     }
 

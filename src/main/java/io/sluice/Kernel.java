@@ -5,6 +5,8 @@ import io.sluice.internal.Native;
 import io.sluice.internal.Proc;
 import java.util.Locale;
 import java.util.OptionalLong;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the running kernel was <b>seen</b> to do with pages that pass through pipes and sockets, and its limits for pipes.
@@ -72,9 +74,8 @@ public record Kernel(
         }
     }
 
-    private static final class Once {
-        static final Kernel OBSERVED = observe();
-    }
+    private static final ReentrantLock OBSERVING = new ReentrantLock();
+    private static volatile @Nullable Kernel observed;
 
     /**
      * The findings for the running kernel. The experiments are made at the first call, and take some milliseconds.
@@ -85,7 +86,24 @@ public record Kernel(
      */
     public static Kernel observed() {
         Native.require();
-        return Once.OBSERVED;
+        Kernel known = observed;
+        return known != null ? known : observedOnce();
+    }
+
+    // Not in a class initializer: virtual threads waiting for one hold their carriers, and an experiment may need a
+    // carrier.
+    private static Kernel observedOnce() {
+        OBSERVING.lock();
+        try {
+            Kernel known = observed;
+            if (known == null) {
+                known = observe();
+                observed = known;
+            }
+            return known;
+        } finally {
+            OBSERVING.unlock();
+        }
     }
 
     private static Kernel observe() {

@@ -1,6 +1,7 @@
 package io.sluice;
 
 import io.sluice.internal.Bounce;
+import io.sluice.internal.Ledger;
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.WaitCalls;
 import io.sluice.internal.WaitFailedException;
@@ -8,9 +9,10 @@ import io.sluice.internal.Waiter;
 import io.sluice.internal.ffi.Linux;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.ref.Reference;
 import java.nio.channels.ClosedChannelException;
+import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,24 +37,33 @@ final class Moves {
     private Moves() {}
 
     static long splice(Side from, long fromOffset, Side to, long toOffset, long max) {
-        if (!from.descriptor().enter()) {
+        return splice(from, fromOffset, to, toOffset, max, FLAGS);
+    }
+
+    static long spliceMore(Side from, Side to, long max) {
+        return splice(from, -1, to, -1, max, FLAGS | Linux.SPLICE_F_MORE());
+    }
+
+    private static long splice(Side from, long fromOffset, Side to, long toOffset, long max, int flags) {
+        if (!from.begin()) {
             return CLOSED;
         }
         try {
-            if (!to.descriptor().enter()) {
+            if (!to.begin()) {
                 return CLOSED;
             }
             try {
-                int in = from.descriptor().number();
-                int out = to.descriptor().number();
-                return Syscalls.splice(in, fromOffset, out, toOffset, max, FLAGS);
+                long n = Syscalls.splice(from.number(), fromOffset, to.number(), toOffset, max, flags);
+                if (n > 0) {
+                    to.entered(n);
+                    from.left(n, !to.copies());
+                }
+                return n;
             } finally {
-                to.descriptor().exit();
+                to.end();
             }
         } finally {
-            from.descriptor().exit();
-            Reference.reachabilityFence(from.owner());
-            Reference.reachabilityFence(to.owner());
+            from.end();
         }
     }
 
@@ -67,24 +78,7 @@ final class Moves {
     }
 
     static long tee(Side from, Side to, long max) throws IOException {
-        long n;
-        if (!from.descriptor().enter()) {
-            throw new ClosedChannelException();
-        }
-        try {
-            if (!to.descriptor().enter()) {
-                throw new ClosedChannelException();
-            }
-            try {
-                n = Syscalls.tee(from.descriptor().number(), to.descriptor().number(), max, FLAGS);
-            } finally {
-                to.descriptor().exit();
-            }
-        } finally {
-            from.descriptor().exit();
-            Reference.reachabilityFence(from.owner());
-            Reference.reachabilityFence(to.owner());
-        }
+        long n = teeOnce(from, to, max);
         if (n > 0) {
             return n;
         }
@@ -94,17 +88,41 @@ final class Moves {
         throw Failures.tee((int) -n, from, to, max);
     }
 
+    private static long teeOnce(Side from, Side to, long max) {
+        if (!from.begin()) {
+            return CLOSED;
+        }
+        try {
+            if (!to.begin()) {
+                return CLOSED;
+            }
+            try {
+                long n = Syscalls.tee(from.number(), to.number(), max, FLAGS);
+                if (n > 0) {
+                    to.entered(n);
+                    from.duplicated(n);
+                }
+                return n;
+            } finally {
+                to.end();
+            }
+        } finally {
+            from.end();
+        }
+    }
+
     static long read(Side from, MemorySegment into) throws IOException {
         long n;
-        if (!from.descriptor().enter()) {
+        if (!from.begin()) {
             throw new ClosedChannelException();
         }
         try {
-            int fd = from.descriptor().number();
-            n = into.isNative() ? Syscalls.read(fd, into, into.byteSize()) : readArray(fd, into);
+            n = into.isNative() ? Syscalls.read(from.number(), into, into.byteSize()) : readArray(from.number(), into);
+            if (n > 0) {
+                from.left(n, false);
+            }
         } finally {
-            from.descriptor().exit();
-            Reference.reachabilityFence(from.owner());
+            from.end();
         }
         if (n > 0) {
             return n;
@@ -117,20 +135,75 @@ final class Moves {
 
     static long write(Side to, MemorySegment from) throws IOException {
         long n;
-        if (!to.descriptor().enter()) {
+        if (!to.begin()) {
             throw new ClosedChannelException();
         }
         try {
-            int fd = to.descriptor().number();
-            n = from.isNative() ? Syscalls.write(fd, from, from.byteSize()) : writeArray(fd, from);
+            n = from.isNative() ? Syscalls.write(to.number(), from, from.byteSize()) : writeArray(to.number(), from);
+            if (n > 0) {
+                to.entered(n);
+            }
         } finally {
-            to.descriptor().exit();
-            Reference.reachabilityFence(to.owner());
+            to.end();
         }
         if (n >= 0 || notAnError(n)) {
             return Math.max(n, 0);
         }
         throw Failures.write((int) -n, to, from.byteSize());
+    }
+
+    static long lend(Side to, long address, long length, Consumer<Ledger.Entry> lent) throws IOException {
+        Ledger ledger = Objects.requireNonNull(to.ledger());
+        long n;
+        if (!to.begin()) {
+            throw new ClosedChannelException();
+        }
+        try {
+            Ledger.Entry entry = ledger.lend(0, Math.min(length, Syscalls.MAX_LENGTH));
+            n = Syscalls.vmsplice(to.number(), address, length, FLAGS);
+            ledger.lent(entry, Math.max(n, 0));
+            if (n > 0) {
+                lent.accept(entry);
+            }
+        } finally {
+            to.end();
+        }
+        return lent(n, to, length);
+    }
+
+    /** As {@link #lend(Side, long, long, Consumer)} with several ranges; {@code lent[i]} is set if anything of range i was lent. */
+    static long lend(Side to, long[] addresses, long[] lengths, Ledger.@Nullable Entry[] lent) throws IOException {
+        Ledger ledger = Objects.requireNonNull(to.ledger());
+        long ahead = 0;
+        long n;
+        if (!to.begin()) {
+            throw new ClosedChannelException();
+        }
+        try {
+            Ledger.Entry[] registered = new Ledger.Entry[lengths.length];
+            for (int i = 0; i < lengths.length; i++) {
+                registered[i] = ledger.lend(ahead, lengths[i]);
+                ahead += lengths[i];
+            }
+            n = Syscalls.vmsplice(to.number(), addresses, lengths, FLAGS);
+            long rest = Math.max(n, 0);
+            for (int i = 0; i < lengths.length; i++) {
+                long of = Math.min(rest, lengths[i]);
+                ledger.lent(registered[i], of);
+                lent[i] = of > 0 ? registered[i] : null;
+                rest -= of;
+            }
+        } finally {
+            to.end();
+        }
+        return lent(n, to, ahead);
+    }
+
+    private static long lent(long n, Side to, long length) throws IOException {
+        if (n >= 0 || notAnError(n)) {
+            return Math.max(n, 0);
+        }
+        throw Failures.vmsplice((int) -n, to, length);
     }
 
     private static long readArray(int fd, MemorySegment into) {
@@ -165,7 +238,12 @@ final class Moves {
         return n == 0 ? -1 : 0;
     }
 
-    private static boolean notAnError(long n) throws ClosedChannelException {
+    /** What {@code n}, which is not an error, means to a caller: bytes, 0 for would block, −1 for the end. */
+    static long said(long n, Side from) throws ClosedChannelException {
+        return n > 0 ? n : endOrNothing(n, from);
+    }
+
+    static boolean notAnError(long n) throws ClosedChannelException {
         if (n == CLOSED) {
             throw new ClosedChannelException();
         }
@@ -190,18 +268,18 @@ final class Moves {
         } else if (from != null && to != null) {
             awaitEither(from, to, round);
         } else if (from != null) {
-            awaitReady(from, Linux.POLLIN(), from);
+            awaitReady(from, Linux.POLLIN(), from, Long.MAX_VALUE);
         } else if (to != null) {
-            awaitReady(to, Linux.POLLOUT(), to);
+            awaitReady(to, Linux.POLLOUT(), to, Long.MAX_VALUE);
         }
     }
 
     private static void awaitEither(Side from, Side to, int round) throws ErrnoException {
         int ready = ready(from, to);
         if ((ready & 1) == 0) {
-            awaitReady(from, Linux.POLLIN(), to);
+            awaitReady(from, Linux.POLLIN(), to, Long.MAX_VALUE);
         } else if ((ready & 2) == 0) {
-            awaitReady(to, Linux.POLLOUT(), from);
+            awaitReady(to, Linux.POLLOUT(), from, Long.MAX_VALUE);
         } else {
             LockSupport.parkNanos(Math.min(1000L << Math.min(round, 10), LONGEST_PAUSE_NANOS));
         }
@@ -211,9 +289,9 @@ final class Moves {
     static void awaitPipe(Side from, Side to) throws ErrnoException {
         int ready = ready(from, to);
         if (from.isPipe() && (ready & 1) == 0) {
-            awaitReady(from, Linux.POLLIN(), to);
+            awaitReady(from, Linux.POLLIN(), to, Long.MAX_VALUE);
         } else if (to.isPipe() && (ready & 2) == 0) {
-            awaitReady(to, Linux.POLLOUT(), from);
+            awaitReady(to, Linux.POLLOUT(), from, Long.MAX_VALUE);
         }
     }
 
@@ -229,9 +307,9 @@ final class Moves {
         throw Failures.query("poll", "POLLIN, and " + to.words() + ", POLLOUT", -ready, from);
     }
 
-    private static void awaitReady(Side side, int events, Side other) throws ErrnoException {
+    static void awaitReady(Side side, int events, Side other, long nanos) throws ErrnoException {
         try {
-            Waiter.await(side.descriptor(), events, other.descriptor());
+            Waiter.await(side.descriptor(), events, other.descriptor(), nanos);
         } catch (WaitFailedException e) {
             throw Failures.waiting(e, side);
         }

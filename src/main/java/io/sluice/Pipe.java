@@ -3,6 +3,7 @@ package io.sluice;
 import io.sluice.internal.Arch;
 import io.sluice.internal.Descriptor;
 import io.sluice.internal.FileCalls;
+import io.sluice.internal.Ledger;
 import io.sluice.internal.Native;
 import io.sluice.internal.Proc;
 import io.sluice.internal.Syscalls;
@@ -56,9 +57,14 @@ public final class Pipe implements Closeable {
     private final PipeSource source;
     private final PipeSink sink;
 
-    private Pipe(Descriptor read, Descriptor write) {
-        this.source = new PipeSource(read);
-        this.sink = new PipeSink(write);
+    private Pipe(Descriptor read, Descriptor write, boolean packets) {
+        Ledger ledger = PipeEnd.ledgerOf(write, read);
+        if (packets) {
+            // What a short read drops is not counted, so positions mean as little as with a foreign writer.
+            ledger.shareSink();
+        }
+        this.source = new PipeSource(read, ledger);
+        this.sink = new PipeSink(write, ledger);
     }
 
     /**
@@ -84,7 +90,7 @@ public final class Pipe implements Closeable {
         int read = (int) ends;
         int write = (int) (ends >>> 32);
         if (!chosen.contains(Option.SINGLE_DESCRIPTOR)) {
-            return new Pipe(Descriptor.owned(read), Descriptor.owned(write));
+            return new Pipe(Descriptor.owned(read), Descriptor.owned(write), packets != 0);
         }
         int both = bothEnds(read, write, packets);
         AtomicInteger users = new AtomicInteger(2);
@@ -93,7 +99,7 @@ public final class Pipe implements Closeable {
                 Syscalls.close(both);
             }
         };
-        return new Pipe(new Descriptor(both, giveBack), new Descriptor(both, giveBack));
+        return new Pipe(new Descriptor(both, giveBack), new Descriptor(both, giveBack), packets != 0);
     }
 
     /**

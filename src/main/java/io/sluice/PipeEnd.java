@@ -2,11 +2,14 @@ package io.sluice;
 
 import io.sluice.internal.Descriptor;
 import io.sluice.internal.FileCalls;
+import io.sluice.internal.Gate;
+import io.sluice.internal.Ledger;
 import io.sluice.internal.MemoryCalls;
 import io.sluice.internal.Native;
 import io.sluice.internal.Offload;
 import io.sluice.internal.Proc;
 import io.sluice.internal.Syscalls;
+import io.sluice.internal.WaitCalls;
 import io.sluice.internal.ffi.Linux;
 import java.io.IOException;
 import java.lang.ref.Cleaner;
@@ -25,11 +28,55 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
     private static final long LARGEST_CAPACITY = 1 << 30;
 
     final Side side;
+    final Ledger ledger;
     private final Cleaner.Cleanable cleanable;
 
-    PipeEnd(Descriptor descriptor) {
-        this.side = new Side(this, descriptor, Fd.Kind.PIPE, "pipe " + descriptor.number());
-        this.cleanable = CLEANER.register(this, descriptor::close);
+    PipeEnd(Descriptor descriptor, Ledger ledger, Runnable closed) {
+        this.side = new Side(this, descriptor, Fd.Kind.PIPE, false, "pipe " + descriptor.number(), ledger);
+        this.ledger = ledger;
+        this.cleanable = CLEANER.register(this, () -> {
+            ledger.closing();
+            descriptor.close();
+            closed.run();
+        });
+    }
+
+    /** The ledger of a pipe of which the library has these ends. */
+    static Ledger ledgerOf(@Nullable Descriptor sink, @Nullable Descriptor source) {
+        Ledger.Level level = new Ledger.Level() {
+            @Override
+            public int inPipe() {
+                return ask(Syscalls::available, sink, source);
+            }
+
+            @Override
+            public boolean isRead() {
+                int events = ask(number -> WaitCalls.poll(number, 0, 0), sink, source);
+                return events < 0 || (events & Linux.POLLERR()) == 0;
+            }
+
+            @Override
+            public long inode() {
+                FileCalls.Status[] status = new FileCalls.Status[1];
+                int result = ask(number -> FileCalls.status(number, status), sink, source);
+                return result < 0 ? 0 : status[0].inode();
+            }
+        };
+        return new Ledger(level, sink != null ? sink : new Gate(), source != null ? source : new Gate());
+    }
+
+    /** The answer of one of these ends that is open, or −1. */
+    private static int ask(IntUnaryOperator question, @Nullable Descriptor... ends) {
+        for (Descriptor end : ends) {
+            if (end != null && end.enter()) {
+                try {
+                    return question.applyAsInt(end.number());
+                } finally {
+                    end.exit();
+                }
+            }
+        }
+        return -1;
     }
 
     /** Opens the pipe that {@code fd} is an end of once more, non-blocking, as a description that nobody else shares. */
@@ -121,7 +168,8 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
     }
 
     /**
-     * The descriptor's number, for native code of one's own. It is non-blocking, and must not be used after this is closed.
+     * The descriptor's number, for native code of one's own. It is non-blocking, and must not be used after this is closed. Whoever has it
+     * may read the pipe, so from here on the pipe has a reader of whom nothing is known, and memory lent to it counts as passed on.
      *
      * @return the number
      * @throws ClosedChannelException if this end is closed
@@ -130,7 +178,9 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
         if (!isOpen()) {
             throw new ClosedChannelException();
         }
-        return side.descriptor().number();
+        ledger.shareSource();
+        ledger.shareSink();
+        return side.number();
     }
 
     /**

@@ -1,13 +1,19 @@
 package io.sluice;
 
 import io.sluice.internal.Descriptor;
+import io.sluice.internal.Ledger;
+import io.sluice.internal.PipeAccess;
 import io.sluice.internal.Proc;
 import io.sluice.internal.ffi.Linux;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channel;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.WritableByteChannel;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The end of a pipe that bytes go into.
@@ -27,8 +33,29 @@ import java.nio.channels.WritableByteChannel;
  * @see <a href="https://man7.org/linux/man-pages/man7/pipe.7.html">pipe(7)</a>
  */
 public final class PipeSink extends PipeEnd implements WritableByteChannel {
-    PipeSink(Descriptor descriptor) {
-        super(descriptor);
+    static {
+        PipeAccess.grant(new PipeAccess() {
+            @Override
+            public Ledger ledger(Channel sink) {
+                return ((PipeSink) sink).ledger;
+            }
+
+            @Override
+            public long lend(Channel sink, long address, long length, boolean wait, Consumer<Ledger.Entry> entry)
+                    throws IOException {
+                return ((PipeSink) sink).lend(address, length, wait, entry);
+            }
+
+            @Override
+            public long lend(Channel sink, long[] addresses, long[] lengths, Ledger.@Nullable Entry[] lent)
+                    throws IOException {
+                return ((PipeSink) sink).lend(addresses, lengths, lent);
+            }
+        });
+    }
+
+    PipeSink(Descriptor descriptor, Ledger ledger) {
+        super(descriptor, ledger, () -> {});
     }
 
     /**
@@ -41,7 +68,28 @@ public final class PipeSink extends PipeEnd implements WritableByteChannel {
      * @throws ErrnoException EACCES if the pipe belongs to another user, ENXIO if nobody reads it, EMFILE
      */
     public static PipeSink of(Fd fd) throws IOException {
-        return new PipeSink(reopened(fd, Linux.O_WRONLY()));
+        Descriptor descriptor = reopened(fd, Linux.O_WRONLY());
+        Ledger ledger = ledgerOf(descriptor, null);
+        ledger.shareSource();
+        ledger.shareSink();
+        return new PipeSink(descriptor, ledger);
+    }
+
+    /**
+     * A promise by the caller, to be made only where it is known to be true: <b>every program that reads this pipe copies</b> what it reads,
+     * with {@code read} or the like, and passes no page on with {@code splice} or {@code tee}.
+     *
+     * <p>Without it, memory lent to a pipe that others read is never used again in place, because nobody can know when they let go of it.
+     * With it, such memory counts as released when it has left the pipe. If the promise is broken, a reader downstream may see memory that
+     * was rewritten.
+     *
+     * @throws ClosedChannelException if this end is closed
+     */
+    public void promiseReadersCopy() throws ClosedChannelException {
+        if (!isOpen()) {
+            throw new ClosedChannelException();
+        }
+        ledger.promiseReadersCopy();
     }
 
     /**
@@ -190,7 +238,11 @@ public final class PipeSink extends PipeEnd implements WritableByteChannel {
      * @throws java.nio.channels.ClosedChannelException if this end is closed
      */
     public Redirect redirect() throws IOException {
-        return Redirect.to(Proc.descriptor(number()).toFile());
+        if (!isOpen()) {
+            throw new ClosedChannelException();
+        }
+        ledger.shareSink();
+        return Redirect.to(Proc.descriptor(side.number()).toFile());
     }
 
     private long writeSome(MemorySegment from) throws IOException {
@@ -201,5 +253,24 @@ public final class PipeSink extends PipeEnd implements WritableByteChannel {
             }
         }
         return untilMoved(null, side, () -> Moves.write(side, from));
+    }
+
+    /** One loan's next piece: bytes lent, or 0 if there is no room and {@code wait} is false. */
+    private long lend(long address, long length, boolean wait, Consumer<Ledger.Entry> entry) throws IOException {
+        if (wait && Thread.currentThread().isInterrupted()) {
+            return untilMoved(null, side, () -> Moves.lend(side, address, length, entry));
+        }
+        long n = Moves.lend(side, address, length, entry);
+        return n != 0 || !wait ? n : untilMoved(null, side, () -> Moves.lend(side, address, length, entry));
+    }
+
+    private long lend(long[] addresses, long[] lengths, Ledger.@Nullable Entry[] lent) throws IOException {
+        if (!Thread.currentThread().isInterrupted()) {
+            long n = Moves.lend(side, addresses, lengths, lent);
+            if (n != 0) {
+                return n;
+            }
+        }
+        return untilMoved(null, side, () -> Moves.lend(side, addresses, lengths, lent));
     }
 }

@@ -1,12 +1,15 @@
 package io.sluice;
 
 import io.sluice.internal.Descriptor;
+import io.sluice.internal.Ledger;
 import io.sluice.internal.Proc;
+import io.sluice.internal.Reopenings;
 import io.sluice.internal.ffi.Linux;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ReadableByteChannel;
 
 /**
@@ -28,8 +31,12 @@ import java.nio.channels.ReadableByteChannel;
  * @see <a href="https://man7.org/linux/man-pages/man7/pipe.7.html">pipe(7)</a>
  */
 public final class PipeSource extends PipeEnd implements ReadableByteChannel {
-    PipeSource(Descriptor descriptor) {
-        super(descriptor);
+    PipeSource(Descriptor descriptor, Ledger ledger) {
+        this(descriptor, ledger, ledger::abandon);
+    }
+
+    private PipeSource(Descriptor descriptor, Ledger ledger, Runnable closed) {
+        super(descriptor, ledger, closed);
     }
 
     /**
@@ -42,7 +49,11 @@ public final class PipeSource extends PipeEnd implements ReadableByteChannel {
      * @throws ErrnoException EACCES if the pipe belongs to another user, EMFILE
      */
     public static PipeSource of(Fd fd) throws IOException {
-        return new PipeSource(reopened(fd, Linux.O_RDONLY()));
+        Descriptor descriptor = reopened(fd, Linux.O_RDONLY());
+        Ledger ledger = ledgerOf(null, descriptor);
+        long inode = ledger.pipe();
+        Reopenings.opened(inode);
+        return new PipeSource(descriptor, ledger, () -> Reopenings.closed(inode));
     }
 
     /**
@@ -240,7 +251,11 @@ public final class PipeSource extends PipeEnd implements ReadableByteChannel {
      * @throws java.nio.channels.ClosedChannelException if this end is closed
      */
     public Redirect redirect() throws IOException {
-        return Redirect.from(Proc.descriptor(number()).toFile());
+        if (!isOpen()) {
+            throw new ClosedChannelException();
+        }
+        ledger.shareSource();
+        return Redirect.from(Proc.descriptor(side.number()).toFile());
     }
 
     private static void requireWritable(boolean readOnly) {

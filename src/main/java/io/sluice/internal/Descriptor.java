@@ -13,16 +13,12 @@ import java.util.concurrent.locks.ReentrantLock;
  * call is made between {@link #enter} and {@link #exit}; closing lets no further call in, and the number is given back by whoever leaves
  * last. Waiting happens outside, so that closing is not delayed by it; those who wait are woken instead.
  */
-public final class Descriptor {
-    private static final int CLOSED = Integer.MIN_VALUE;
-    private static final VarHandle STATE;
+public final class Descriptor extends Gate {
     private static final VarHandle GIVEN_BACK;
 
     static {
         try {
-            MethodHandles.Lookup lookup = MethodHandles.lookup();
-            STATE = lookup.findVarHandle(Descriptor.class, "state", int.class);
-            GIVEN_BACK = lookup.findVarHandle(Descriptor.class, "givenBack", boolean.class);
+            GIVEN_BACK = MethodHandles.lookup().findVarHandle(Descriptor.class, "givenBack", boolean.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -30,10 +26,6 @@ public final class Descriptor {
 
     private final int number;
     private final Runnable giveBack;
-
-    /** Calls in progress, plus {@link #CLOSED} once closed. */
-    @SuppressWarnings("unused")
-    private volatile int state;
 
     @SuppressWarnings("unused")
     private volatile boolean givenBack;
@@ -64,37 +56,9 @@ public final class Descriptor {
         return number;
     }
 
-    public boolean isOpen() {
-        return (int) STATE.getVolatile(this) >= 0;
-    }
-
-    /**
-     * Begins a call.
-     *
-     * @return false if the descriptor is closed; then there is nothing to exit from
-     */
-    public boolean enter() {
-        if ((int) STATE.getAndAdd(this, 1) >= 0) {
-            return true;
-        }
-        exit();
-        return false;
-    }
-
-    /** Ends a call. */
-    public void exit() {
-        if ((int) STATE.getAndAdd(this, -1) - 1 == CLOSED) {
-            giveBack();
-        }
-    }
-
     /** Closes; wakes all who wait. Does nothing the second time. */
     public void close() {
-        int before = (int) STATE.getAndBitwiseOr(this, CLOSED);
-        if (before == 0) {
-            giveBack();
-        }
-        if (before >= 0) {
+        if (shut()) {
             waitersLock.lock();
             try {
                 waiters.forEach(Waiter::signal);
@@ -104,8 +68,8 @@ public final class Descriptor {
         }
     }
 
-    // An enter that is turned away also passes through CLOSED on its way out: only the first to see it acts.
-    private void giveBack() {
+    @Override
+    protected void lastLeft() {
         if (GIVEN_BACK.compareAndSet(this, false, true)) {
             if (polled) {
                 Poller.forget(number);

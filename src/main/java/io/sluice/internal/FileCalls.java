@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.sluice.internal.ffi.Linux;
 import io.sluice.internal.ffi.rlimit;
+import io.sluice.internal.ffi.statfs;
 import io.sluice.internal.ffi.statx;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,6 +24,7 @@ public final class FileCalls {
             Native.linkVariadic(Linux.open.address(), 2, JAVA_INT, Linux.C_POINTER, JAVA_INT, JAVA_INT);
     private static final MethodHandle STATX = Native.link(Linux.statx$address(), Linux.statx$descriptor());
 
+    private static final MethodHandle FSTATFS = Native.link(Linux.fstatfs$address(), Linux.fstatfs$descriptor());
     private static final MethodHandle GETRLIMIT =
             Native.linkRaw(Linux.getrlimit$address(), Linux.getrlimit$descriptor());
 
@@ -34,8 +36,9 @@ public final class FileCalls {
      * @param mode {@code st_mode}: type and permissions
      * @param deviceMajor major number of the device it is, or 0
      * @param deviceMinor minor number of the device it is, or 0
+     * @param inode what tells it from others of its file system
      */
-    public record Status(int mode, int deviceMajor, int deviceMinor) {
+    public record Status(int mode, int deviceMajor, int deviceMinor, long inode) {
         /** The file type: {@code st_mode & S_IFMT}. */
         public int type() {
             return mode & Linux.S_IFMT();
@@ -80,7 +83,10 @@ public final class FileCalls {
             } while (result == EINTR);
             if (result == 0) {
                 into[0] = new Status(
-                        statx.stx_mode(answer) & 0xffff, statx.stx_rdev_major(answer), statx.stx_rdev_minor(answer));
+                        statx.stx_mode(answer) & 0xffff,
+                        statx.stx_rdev_major(answer),
+                        statx.stx_rdev_minor(answer),
+                        statx.stx_ino(answer));
             }
             return result;
         } catch (Throwable t) {
@@ -100,6 +106,24 @@ public final class FileCalls {
         try {
             int result = s.result((int) GETRLIMIT.invokeExact(s.capture, Linux.RLIMIT_NOFILE(), s.address));
             return result < 0 ? result : rlimit.rlim_cur(s.scratch);
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+
+    /**
+     * {@code int fstatfs(int fd, struct statfs *)}: whether what is spliced to a regular file is copied, or on the disk, before the call
+     * returns. It is on the file systems where that was seen; others may keep a reference to the page, as one in user space does.
+     */
+    public static boolean copiesWhatItIsGiven(int fd) {
+        CallState s = CallState.acquire();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment answer = statfs.allocate(arena);
+            int result = s.result((int) FSTATFS.invokeExact(s.capture, fd, answer));
+            long type = statfs.f_type(answer);
+            return result == 0 && (type == Linux.EXT4_SUPER_MAGIC() || type == Linux.TMPFS_MAGIC());
         } catch (Throwable t) {
             throw Native.unexpected(t);
         } finally {

@@ -10,6 +10,10 @@ import java.lang.invoke.MethodHandle;
 public final class MemoryCalls {
     private static final MethodHandle MMAP = Native.linkRaw(Linux.mmap$address(), Linux.mmap$descriptor());
     private static final MethodHandle MUNMAP = Native.linkRaw(Linux.munmap$address(), Linux.munmap$descriptor());
+    private static final MethodHandle MADVISE = Native.linkRaw(Linux.madvise$address(), Linux.madvise$descriptor());
+    private static final MethodHandle MPROTECT = Native.linkRaw(Linux.mprotect$address(), Linux.mprotect$descriptor());
+    private static final MethodHandle FTRUNCATE =
+            Native.linkRaw(Linux.ftruncate$address(), Linux.ftruncate$descriptor());
     private static final MethodHandle MEMFD_CREATE =
             Native.linkRaw(Linux.memfd_create$address(), Linux.memfd_create$descriptor());
     private static final MethodHandle SYSCALL =
@@ -24,12 +28,12 @@ public final class MemoryCalls {
         return PAGE_SIZE;
     }
 
-    /** {@code void *mmap(NULL, size_t length, PROT_READ | PROT_WRITE, int flags, int fd, 0)}. */
-    public static long map(long length, int flags, int fd) {
+    /** {@code void *mmap(void *addr, size_t length, PROT_READ | PROT_WRITE, int flags, int fd, 0)}. */
+    public static long map(long address, long length, int flags, int fd) {
         CallState s = CallState.acquire();
         try {
             int protection = Linux.PROT_READ() | Linux.PROT_WRITE();
-            return s.result((long) MMAP.invokeExact(s.capture, 0L, length, protection, flags, fd, 0L));
+            return s.result((long) MMAP.invokeExact(s.capture, address, length, protection, flags, fd, 0L));
         } catch (Throwable t) {
             throw Native.unexpected(t);
         } finally {
@@ -42,6 +46,42 @@ public final class MemoryCalls {
         CallState s = CallState.acquire();
         try {
             return s.result((int) MUNMAP.invokeExact(s.capture, address, length));
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+
+    /** {@code int madvise(void *addr, size_t length, int advice)}. */
+    public static int advise(long address, long length, int advice) {
+        CallState s = CallState.acquire();
+        try {
+            return s.result((int) MADVISE.invokeExact(s.capture, address, length, advice));
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+
+    /** {@code int mprotect(void *addr, size_t length, PROT_READ)}. */
+    public static int protect(long address, long length) {
+        CallState s = CallState.acquire();
+        try {
+            return s.result((int) MPROTECT.invokeExact(s.capture, address, length, Linux.PROT_READ()));
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+
+    /** {@code int ftruncate(int fd, off_t length)}. */
+    public static int truncate(int fd, long length) {
+        CallState s = CallState.acquire();
+        try {
+            return s.result((int) FTRUNCATE.invokeExact(s.capture, fd, length));
         } catch (Throwable t) {
             throw Native.unexpected(t);
         } finally {

@@ -70,8 +70,8 @@ final class Poller {
         }
     }
 
-    /** Parks the current virtual thread until {@code fd} is ready, or {@code waiter} is signalled for another reason. */
-    void await(int fd, Waiter waiter) throws WaitFailedException {
+    /** Parks the current virtual thread until {@code fd} is ready, or {@code waiter} is signalled for another reason, or the time is over. */
+    void await(int fd, Waiter waiter, long nanos) throws WaitFailedException {
         int armed = arm(fd, waiter);
         if (armed == -Linux.EBADF()) {
             return; // closed meanwhile, as the caller's next try will see
@@ -79,7 +79,7 @@ final class Poller {
             throw new WaitFailedException("epoll_ctl", -armed);
         }
         try {
-            waiter.park();
+            waiter.park(nanos);
         } finally {
             waiting.computeIfPresent(fd, (k, first) -> without(first, waiter));
         }

@@ -96,6 +96,9 @@ public final class Syscalls {
         }
     }
 
+    /** The most ranges that one vmsplice takes here. */
+    public static final int MAX_RANGES = CallState.SCRATCH / 16;
+
     /**
      * {@code ssize_t vmsplice(int fd, const struct iovec *iov, size_t nr_segs, unsigned flags)} with one range; the caller keeps the memory
      * mapped, and unwritten for as long as the kernel may hold its pages.
@@ -105,15 +108,35 @@ public final class Syscalls {
         try {
             s.scratch.set(JAVA_LONG, 0, address);
             s.scratch.set(JAVA_LONG, 8, Math.min(length, MAX_LENGTH));
+            return vmsplice(s, fd, 1, flags);
+        } finally {
+            s.release();
+        }
+    }
+
+    /** As {@link #vmsplice(int, long, long, int)}, with up to {@link #MAX_RANGES} ranges in order. */
+    public static long vmsplice(int fd, long[] addresses, long[] lengths, int flags) {
+        CallState s = CallState.acquire();
+        try {
+            for (int i = 0; i < addresses.length; i++) {
+                s.scratch.set(JAVA_LONG, 16L * i, addresses[i]);
+                s.scratch.set(JAVA_LONG, 16L * i + 8, Math.min(lengths[i], MAX_LENGTH));
+            }
+            return vmsplice(s, fd, addresses.length, flags);
+        } finally {
+            s.release();
+        }
+    }
+
+    private static long vmsplice(CallState s, int fd, long ranges, int flags) {
+        try {
             long n;
             do {
-                n = s.result((long) VMSPLICE.invokeExact(s.capture, fd, s.address, 1L, flags));
+                n = s.result((long) VMSPLICE.invokeExact(s.capture, fd, s.address, ranges, flags));
             } while (n == EINTR);
             return n;
         } catch (Throwable t) {
             throw Native.unexpected(t);
-        } finally {
-            s.release();
         }
     }
 

@@ -40,20 +40,21 @@ public final class Waiter {
 
     /**
      * Waits until {@code on} has one of {@code events} or an error to report, or until {@code on} or {@code other} is closed, or the thread
-     * is interrupted. Returns early now and then: the caller tries its call again whatever woke it.
+     * is interrupted, or the time is over. Returns early now and then: the caller tries its call again whatever woke it.
      *
      * @param events POLLIN or POLLOUT
      * @param other the descriptor at the other side, or {@code on} again
+     * @param nanos the most to wait, {@link Long#MAX_VALUE} for no limit
      * @throws WaitFailedException if the kernel cannot wait for it
      */
-    public static void await(Descriptor on, int events, Descriptor other) throws WaitFailedException {
+    public static void await(Descriptor on, int events, Descriptor other, long nanos) throws WaitFailedException {
         Waiter waiter = new Waiter();
         on.add(waiter);
         other.add(waiter);
         try {
             on.markPolled();
             if (on.isOpen() && other.isOpen()) {
-                waiter.await(on.number(), events);
+                waiter.await(on.number(), events, nanos);
             }
         } catch (WaitFailedException e) {
             if (on.isOpen()) {
@@ -66,12 +67,12 @@ public final class Waiter {
         }
     }
 
-    private void await(int fd, int events) throws WaitFailedException {
+    private void await(int fd, int events, long nanos) throws WaitFailedException {
         if (eventfd < 0) {
-            Poller.of(events).await(fd, this);
+            Poller.of(events).await(fd, this, nanos);
             return;
         }
-        int ready = WaitCalls.poll(fd, events, eventfd, Linux.POLLIN(), -1);
+        int ready = WaitCalls.poll(fd, events, eventfd, Linux.POLLIN(), millis(nanos));
         if (ready == -Linux.EINTR() || ready == -Linux.EAGAIN()) {
             return;
         } else if (ready < 0) {
@@ -91,11 +92,22 @@ public final class Waiter {
         }
     }
 
-    /** Parks the virtual thread until it is signalled or interrupted. */
-    void park() {
-        while (!signalled && !thread.isInterrupted()) {
-            LockSupport.park(this);
+    /** Parks the virtual thread until it is signalled or interrupted, or the time is over. */
+    void park(long nanos) {
+        if (nanos == Long.MAX_VALUE) {
+            while (!signalled && !thread.isInterrupted()) {
+                LockSupport.park(this);
+            }
+            return;
         }
+        long end = System.nanoTime() + nanos;
+        for (long left = nanos; left > 0 && !signalled && !thread.isInterrupted(); left = end - System.nanoTime()) {
+            LockSupport.parkNanos(this, left);
+        }
+    }
+
+    private static int millis(long nanos) {
+        return nanos == Long.MAX_VALUE ? -1 : (int) Math.min(Integer.MAX_VALUE, (nanos + 999_999) / 1_000_000);
     }
 
     private static int takeEventfd() throws WaitFailedException {

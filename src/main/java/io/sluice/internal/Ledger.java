@@ -1,0 +1,369 @@
+package io.sluice.internal;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What went into a pipe and how it left: the only witness to whether memory that was lent to the pipe is free again.
+ *
+ * <p>Positions count the bytes that entered through the library's sink. A byte that was read, or spliced to where it is copied, left for
+ * good. A byte that was spliced anywhere else, or tee'd, was <em>forwarded by reference</em>: somebody may hold its page for ever, and no
+ * counter says when he lets go.
+ *
+ * <p>Each call that moves bytes is alone in the {@link Gate} of its end, so that the order in which bytes are counted is the order in which
+ * they moved. The pipe's ends are non-blocking, so it is inside for as long as one system call takes.
+ *
+ * <p>Where others hold an end too, positions do not tell all. A <em>foreign reader</em> takes bytes that are not counted, and whatever he
+ * takes counts as forwarded unless the caller promised that he copies. A <em>foreign writer</em> puts bytes between ours. What remains true
+ * whoever else reads or writes is that bytes leave in the order in which they entered: a range has left as soon as no more bytes are in the
+ * pipe than entered through this sink after it.
+ */
+public final class Ledger {
+    /** Where a lent range is. */
+    public enum Place {
+        IN_PIPE,
+        RELEASED,
+        FORWARDED
+    }
+
+    /** A range of positions that holds lent memory. */
+    public static final class Entry {
+        private final long start;
+        private volatile long end;
+        private volatile boolean forwarded;
+        private volatile boolean settled;
+        private @Nullable Entry next;
+
+        private Entry(long start, long end) {
+            this.start = start;
+            this.end = end;
+        }
+
+        /** Bytes in the range. */
+        public long length() {
+            return end - start;
+        }
+    }
+
+    /** Asks the kernel how many bytes are in the pipe. */
+    @FunctionalInterface
+    public interface Level {
+        /** {@code FIONREAD} on an end that is open, or negative if none is. */
+        int inPipe();
+
+        /** Whether anybody has an end open from which the pipe can be read. */
+        default boolean isRead() {
+            return true;
+        }
+
+        /** What the pipe is known by to who opens it through {@code /proc}. */
+        default long inode() {
+            return 0;
+        }
+    }
+
+    private static final VarHandle ENTERED;
+    private static final VarHandle LEFT;
+
+    static {
+        try {
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            ENTERED = lookup.findVarHandle(Ledger.class, "entered", long.class);
+            LEFT = lookup.findVarHandle(Ledger.class, "left", long.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private final Level level;
+    private final Gate entering;
+    private final Gate leaving;
+
+    /** Written by calls that are alone in {@link #entering}. */
+    private volatile long entered;
+
+    /** Written by calls that are alone in {@link #leaving}, after the entries that it passes were marked. */
+    private volatile long left;
+
+    /** Up to where the kernel agreed that everything had left by our own calls; written alone in both. */
+    private volatile long confirmed;
+
+    /** Somebody has the pipe open without our being told; what was promised of readers was not promised of him. */
+    private volatile boolean strangers;
+
+    private volatile boolean foreignReader;
+    private volatile boolean foreignWriter;
+    private volatile boolean readersCopy;
+    private volatile boolean abandoned;
+
+    /** Entries in the order of their positions, some of which may have left; guarded by {@link #entries}. */
+    private @Nullable Entry first;
+
+    private @Nullable Entry last;
+    private final ReentrantLock entries = new ReentrantLock();
+
+    private volatile boolean lends;
+
+    /** Known as soon as it lends. */
+    private volatile long inode;
+
+    private final ConcurrentLinkedQueue<Thread> waiting = new ConcurrentLinkedQueue<>();
+
+    /**
+     * The ledger of a pipe that is empty, or of which nothing is known.
+     *
+     * @param entering where each call that puts bytes in is alone
+     * @param leaving where each call that takes bytes out, or duplicates them, is alone
+     */
+    public Ledger(Level level, Gate entering, Gate leaving) {
+        this.level = level;
+        this.entering = entering;
+        this.leaving = leaving;
+    }
+
+    /** What the pipe is known by: its inode. */
+    public long pipe() {
+        return level.inode();
+    }
+
+    /** Bytes that are nobody's loan have entered. */
+    public void enter(long n) {
+        ENTERED.setRelease(this, entered + n);
+    }
+
+    /**
+     * Before a call that lends up to {@code length} bytes, behind {@code ahead} others that it lends: a reader may have taken them before the
+     * call returns.
+     */
+    public Entry lend(long ahead, long length) {
+        if (!lends) {
+            lends = true;
+            inode = level.inode();
+            Reopenings.lends(inode, this);
+        }
+        Entry entry = new Entry(entered + ahead, entered + ahead + length);
+        long gone = gone();
+        entries.lock();
+        try {
+            while (first != null && (first.settled || first.end <= gone)) {
+                Entry passed = first;
+                first = passed.next;
+                passed.next = null; // a loan that is kept would keep all later ones
+            }
+            if (first == null) {
+                first = entry;
+            } else if (last != null) {
+                last.next = entry;
+            }
+            last = entry;
+        } finally {
+            entries.unlock();
+        }
+        return entry;
+    }
+
+    /** After that call: {@code n} of them did enter. */
+    public void lent(Entry entry, long n) {
+        entry.end = entry.start + n;
+        ENTERED.setRelease(this, entered + n);
+        if (n == 0) {
+            remove(entry);
+        }
+    }
+
+    private void remove(Entry entry) {
+        entries.lock();
+        try {
+            Entry before = null;
+            for (Entry e = first; e != null && e != entry; e = e.next) {
+                before = e;
+            }
+            if (before == null) {
+                first = entry.next;
+            } else {
+                before.next = entry.next;
+            }
+            if (last == entry) {
+                last = before;
+            }
+        } finally {
+            entries.unlock();
+        }
+    }
+
+    /** Bytes have left, by reference or for good. */
+    public void leave(long n, boolean byReference) {
+        if (byReference) {
+            mark(left, left + n);
+        }
+        LEFT.setRelease(this, left + n);
+        signal();
+    }
+
+    /** Bytes were duplicated into another pipe, and are still in this one. */
+    public void duplicate(long n) {
+        mark(left, left + n);
+    }
+
+    /** The end where bytes come out was given to somebody else, who may take them by reference. */
+    public void shareSource() {
+        foreignReader = true;
+        signal();
+    }
+
+    /** The end where bytes go in was given to somebody else too. */
+    public void shareSink() {
+        foreignWriter = true;
+        signal();
+    }
+
+    /** The caller promises that whoever else reads copies what he reads, and passes no page on. */
+    public void promiseReadersCopy() {
+        readersCopy = true;
+    }
+
+    /** Nothing that is in the pipe will leave through the library any more. */
+    public void abandon() {
+        abandoned = true;
+        if (lends) {
+            Reopenings.lendsNoMore(inode);
+        }
+        signal();
+    }
+
+    /**
+     * Where the range is now. Once it has left it stays where it went; the caller keeps the answer, because a later foreign reader would
+     * make this one more cautious.
+     */
+    public Place place(Entry entry) {
+        Place place = isShared() || confirmed < entry.end ? ask(entry) : whereItWent(entry);
+        entry.settled = place != Place.IN_PIPE;
+        return place;
+    }
+
+    private Place ask(Entry entry) {
+        // With no call of ours under way, everything that we took out is counted, and marked if it was passed on.
+        leaving.takeAlone();
+        try {
+            confirm();
+            if (isShared()) {
+                return placeAmongOthers(entry);
+            } else if (confirmed >= entry.end) {
+                return whereItWent(entry);
+            }
+            return abandoned || level.inPipe() < 0 ? Place.FORWARDED : Place.IN_PIPE;
+        } finally {
+            leaving.exitAlone();
+        }
+    }
+
+    private Place placeAmongOthers(Entry entry) {
+        long enteredAfter =
+                entered - entry.end; // before the kernel is asked: what enters later is in its answer or not
+        int inPipe = level.inPipe();
+        if (inPipe < 0 || (abandoned && !foreignReader)) {
+            return Place.FORWARDED;
+        } else if (inPipe > enteredAfter) {
+            return foreignReader && !level.isRead() ? Place.FORWARDED : Place.IN_PIPE;
+        }
+        return strangers || (foreignReader && !readersCopy) ? Place.FORWARDED : whereItWent(entry);
+    }
+
+    private static Place whereItWent(Entry entry) {
+        return entry.forwarded ? Place.FORWARDED : Place.RELEASED;
+    }
+
+    /** An end is about to be closed, after which the kernel may no longer be asked. */
+    public void closing() {
+        if (lends && leaving.tryTakeAlone()) {
+            try {
+                confirm();
+            } finally {
+                leaving.exitAlone();
+            }
+        }
+    }
+
+    /**
+     * Compares the count with the kernel's own, with no call of ours under way on either end. Where they differ, somebody of whom nothing is
+     * known has opened the pipe too, through {@code /proc} or by inheriting it.
+     */
+    private void confirm() {
+        if (isShared()) {
+            return;
+        }
+        entering.takeAlone();
+        try {
+            int inPipe = level.inPipe();
+            if (inPipe == entered - left) {
+                confirmed = left;
+            } else if (inPipe >= 0) {
+                strangers = true;
+                shareSource();
+                shareSink();
+            }
+        } finally {
+            entering.exitAlone();
+        }
+    }
+
+    /** Up to where everything has left, and is marked if it was passed on. */
+    private long gone() {
+        long counted = left;
+        if (!isShared()) {
+            return counted;
+        } else if (!leaving.tryTakeAlone()) {
+            return 0; // not to be waited for here: who has it may wait for the other end of a pipe
+        }
+        try {
+            return entered - Math.max(0, level.inPipe());
+        } finally {
+            leaving.exitAlone();
+        }
+    }
+
+    /** Parks the thread until something has left or changed, or for {@code nanos}: a foreign reader tells nobody. */
+    public void awaitChange(Entry entry, long nanos) {
+        Thread thread = Thread.currentThread();
+        waiting.add(thread);
+        try {
+            if (place(entry) == Place.IN_PIPE) {
+                LockSupport.parkNanos(this, nanos);
+            }
+        } finally {
+            waiting.remove(thread);
+        }
+    }
+
+    /** Whether others read or write the pipe, so that waiting means asking the kernel now and then. */
+    public boolean isShared() {
+        return foreignReader || foreignWriter;
+    }
+
+    private void mark(long from, long to) {
+        if (!lends) {
+            return;
+        }
+        entries.lock();
+        try {
+            for (Entry e = first; e != null; e = e.next) {
+                // Among others the positions of what leaves are not known, so every range is suspect.
+                if (isShared() || (e.start < to && e.end > from)) {
+                    e.forwarded = true;
+                }
+            }
+        } finally {
+            entries.unlock();
+        }
+    }
+
+    private void signal() {
+        if (!waiting.isEmpty()) {
+            waiting.forEach(LockSupport::unpark);
+        }
+    }
+}

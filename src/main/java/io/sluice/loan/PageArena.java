@@ -1,0 +1,313 @@
+package io.sluice.loan;
+
+import io.sluice.PipeSink;
+import io.sluice.internal.MemoryCalls;
+import io.sluice.internal.Native;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.MemorySegment.Scope;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An arena of pages that can be lent to a pipe.
+ *
+ * <p>It is a confined {@link Arena} like any other, except in three things. An allocation of a page or more has pages of its own and <b>a scope
+ * of its own</b>, so that {@linkplain #lend lending} it ends just that allocation's life in Java; allocations smaller than a page share pages
+ * and cannot be lent. The memory is mapped by the library and never goes back to an allocator that would hand it out again. And {@link
+ * #close} is safe with data in flight: it unmaps the memory, and what is still in a pipe or a socket keeps its pages and its content.
+ *
+ * {@snippet :
+ * try (PageArena arena = PageArena.open()) {
+ *     MemorySegment page = arena.allocate(4096);
+ *     page.setString(0, "hello");
+ *     Loan loan = arena.lend(page, pipe.sink());   // page can no longer be reached
+ *     loan.await();                                // until the reader has taken it
+ *     MemorySegment again = loan.reclaim();        // and now it can, as a new segment
+ * }
+ * }
+ *
+ * <p>To be used by the thread that opened it, except {@link #scope}.
+ *
+ * @see Loan
+ * @see <a href="https://man7.org/linux/man-pages/man2/vmsplice.2.html">vmsplice(2)</a>
+ */
+public final class PageArena implements Arena {
+    private static final long SMALLEST_MAPPING = 1 << 20;
+    private static final long HUGE_PAGE = 2 << 20;
+
+    /** How an arena's memory is made. */
+    public enum Option {
+        /** Asks for huge pages with {@code madvise(MADV_HUGEPAGE)}: fewer page faults and address translations for large rings. */
+        HUGE_PAGES,
+        /** Backs each allocation with a memfd of its own: shareable memory, at the price of a descriptor each. */
+        MEMFD
+    }
+
+    private final Thread owner = Thread.currentThread();
+    private final Arena small = Arena.ofConfined();
+    private final Set<Option> options;
+    private final long pageSize = MemoryCalls.pageSize();
+    private final List<Pages.Mapping> mappings = new ArrayList<>();
+    private final TreeMap<Long, Pages> allocations = new TreeMap<>();
+
+    /** The allocation that was opened last, which is the likeliest to be lent next. */
+    private @Nullable Pages latest;
+
+    private Bump large = Bump.EMPTY;
+    private Bump packed = Bump.EMPTY;
+
+    /** What is left of a mapping. */
+    private record Bump(Pages.@Nullable Mapping mapping, long next, long end) {
+        static final Bump EMPTY = new Bump(null, 0, 0);
+    }
+
+    private PageArena(Set<Option> options) {
+        this.options = options;
+    }
+
+    /**
+     * Opens an arena for the current thread.
+     *
+     * @param options none, or how its memory is made
+     * @return an arena, to be closed
+     * @throws IllegalCallerException if native access is not enabled for this module; the message has the flag
+     * @throws UnsupportedOperationException if this is not Linux on x86-64 or arm64
+     */
+    public static PageArena open(Option... options) {
+        Native.require();
+        Set<Option> chosen = EnumSet.noneOf(Option.class);
+        chosen.addAll(Arrays.asList(options));
+        return new PageArena(chosen);
+    }
+
+    /**
+     * Memory of any size and alignment, all zero. A page or more is rounded up to whole pages of its own, which can be lent.
+     *
+     * @param size bytes
+     * @param alignment bytes, a power of two
+     * @return a segment of {@code size} bytes; its scope is its own if it can be lent, and otherwise the arena's
+     * @throws IllegalArgumentException if the size is negative or the alignment not a power of two
+     * @throws IllegalStateException if the arena is closed
+     * @throws WrongThreadException if this is not the arena's thread
+     * @throws OutOfMemoryError if the kernel has no memory, or no descriptor for a memfd
+     */
+    @Override
+    public MemorySegment allocate(long size, long alignment) {
+        requireUsable();
+        if (size < 0) {
+            throw new IllegalArgumentException("the size of an allocation cannot be negative: " + size);
+        }
+        if (alignment <= 0 || Long.bitCount(alignment) != 1) {
+            throw new IllegalArgumentException("an alignment is a power of two: " + alignment);
+        }
+        if (size < pageSize && alignment <= pageSize) {
+            return allocateSmall(size, alignment);
+        }
+        long length = roundUp(Math.max(size, 1), pageSize);
+        if (length < size) {
+            throw new OutOfMemoryError("no address space for " + size + " bytes");
+        }
+        Pages pages = allocateLarge(size, length, Math.max(alignment, pageSize));
+        allocations.put(pages.address(), pages);
+        latest = pages;
+        return pages.segment();
+    }
+
+    private Pages allocateLarge(long size, long length, long alignment) {
+        if (options.contains(Option.MEMFD)) {
+            if (alignment > pageSize) {
+                throw new IllegalArgumentException(
+                        "memory of a memfd is aligned to pages of " + pageSize + ", not to " + alignment);
+            }
+            Pages.Mapping mapping = map(length);
+            return new Pages(mapping, mapping.address, size, length);
+        }
+        long start = roundUp(large.next, alignment);
+        Pages.Mapping mapping = large.mapping;
+        if (mapping == null || length > large.end - start) {
+            boolean huge = options.contains(Option.HUGE_PAGES);
+            long slack = Math.max(alignment, huge ? HUGE_PAGE : pageSize);
+            if (length > Long.MAX_VALUE - slack) {
+                throw new OutOfMemoryError("no address space for " + size + " bytes");
+            }
+            mapping = map(Math.max(length + slack, huge ? 2 * HUGE_PAGE : SMALLEST_MAPPING));
+            start = roundUp(mapping.address, slack);
+        }
+        large = new Bump(mapping, start + length, mapping.address + mapping.length);
+        return new Pages(mapping, start, size, length);
+    }
+
+    private MemorySegment allocateSmall(long size, long alignment) {
+        long start = roundUp(packed.next, alignment);
+        if (packed.mapping == null || start + size > packed.end) {
+            Pages.Mapping mapping = Pages.Mapping.anonymous(SMALLEST_MAPPING, false);
+            mappings.add(mapping);
+            start = roundUp(mapping.address, alignment);
+            packed = new Bump(mapping, start, mapping.address + mapping.length);
+        }
+        packed = new Bump(packed.mapping, start + size, packed.end);
+        return MemorySegment.ofAddress(start).reinterpret(size, small, null);
+    }
+
+    private Pages.Mapping map(long length) {
+        Pages.Mapping mapping = options.contains(Option.MEMFD)
+                ? Pages.Mapping.memfd(length)
+                : Pages.Mapping.anonymous(length, options.contains(Option.HUGE_PAGES));
+        mappings.add(mapping);
+        return mapping;
+    }
+
+    /**
+     * Lends memory to a pipe: {@code ssize_t vmsplice(int fd, const struct iovec *iov, 1, SPLICE_F_NONBLOCK)}, as often as it takes. Waits
+     * until all of it is in the pipe, on a virtual thread without holding its carrier. From then on the whole allocation is closed to Java:
+     * the segment, every slice of it and every buffer made from it throw {@link IllegalStateException}.
+     *
+     * <p>Where vmsplice copies, the loan is released at once; where it is denied, the memory is written instead, with the same result.
+     *
+     * @param segment an allocation of this arena, or a slice of one
+     * @param sink the pipe
+     * @return the loan. It covers less than the segment only if the wait was cut short after a part had gone in, because the sink was closed,
+     *     the thread interrupted or the reader gone; {@link Loan#accepted} says how much.
+     * @throws IllegalArgumentException if the memory is not this arena's, shares its pages with other allocations, or is empty; nothing is
+     *     lent
+     * @throws IllegalStateException if it is lent already, or the arena is closed; nothing is lent
+     * @throws WrongThreadException if this is not the arena's thread; nothing is lent
+     * @throws io.sluice.ErrnoException EPIPE if no source of the pipe is open (vmsplice(2), ERRORS); nothing is lent
+     * @throws java.nio.channels.ClosedChannelException if the sink is closed; nothing is lent
+     */
+    public Loan lend(MemorySegment segment, PipeSink sink) throws IOException {
+        Pages pages = lendable(segment);
+        return Objects.requireNonNull(Loan.make(this, pages, segment, sink, true));
+    }
+
+    /**
+     * As {@link #lend}, without waiting: lends as much as there is room for.
+     *
+     * @param segment an allocation of this arena, or a slice of one
+     * @param sink the pipe
+     * @return the loan, which may cover less than the segment; empty if there was no room at all, and then nothing is lent and the segment is
+     *     as it was
+     * @throws IllegalArgumentException as {@link #lend}
+     * @throws IllegalStateException as {@link #lend}
+     * @throws WrongThreadException as {@link #lend}
+     * @throws io.sluice.ErrnoException as {@link #lend}
+     * @throws java.nio.channels.ClosedChannelException as {@link #lend}
+     */
+    public Optional<Loan> tryLend(MemorySegment segment, PipeSink sink) throws IOException {
+        return Optional.ofNullable(Loan.make(this, lendable(segment), segment, sink, false));
+    }
+
+    /**
+     * Lends several allocations in one {@code vmsplice} with several ranges, so that they follow each other in the pipe. Waits until all of
+     * them are in.
+     *
+     * @param segments allocations of this arena, or slices, no two of the same allocation
+     * @param sink the pipe
+     * @return a loan for each, in the same order. There are fewer, and the last one covers less than its segment, only if the wait was cut
+     *     short after a part had gone in; the segments that have no loan are as they were.
+     * @throws IllegalArgumentException as {@link #lend(MemorySegment, PipeSink)}, or if two are of the same allocation; nothing is lent
+     * @throws IllegalStateException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws WrongThreadException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws io.sluice.ErrnoException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws java.nio.channels.ClosedChannelException as {@link #lend(MemorySegment, PipeSink)}
+     */
+    public List<Loan> lend(List<MemorySegment> segments, PipeSink sink) throws IOException {
+        List<Pages> pages = segments.stream().map(this::lendable).toList();
+        if (new HashSet<>(pages).size() < pages.size()) {
+            throw new IllegalArgumentException(
+                    "two of the segments are of the same allocation, which can be lent once");
+        }
+        return pages.isEmpty() ? List.of() : Loan.makeAll(this, pages, List.copyOf(segments), sink);
+    }
+
+    /**
+     * The scope of the arena itself, and of its small allocations. A loan does not end it.
+     *
+     * @return alive until {@link #close}
+     */
+    @Override
+    public Scope scope() {
+        return small.scope();
+    }
+
+    /**
+     * Closes every allocation and unmaps the memory. What was lent and is still in flight keeps its pages and its content; a loan's {@link
+     * Loan#await} goes on working, {@link Loan#reclaim} does not.
+     *
+     * @throws IllegalStateException if it is closed already, or a native call is using its memory
+     * @throws WrongThreadException if this is not the arena's thread
+     */
+    @Override
+    public void close() {
+        requireUsable();
+        allocations.values().forEach(Pages::closeForGood);
+        small.close();
+        mappings.forEach(Pages.Mapping::unmap);
+        allocations.clear();
+        mappings.clear();
+    }
+
+    @SuppressWarnings("ReferenceEquality") // a thread is equal to itself only
+    boolean isOwnedByThisThread() {
+        return Thread.currentThread() == owner;
+    }
+
+    void requireUsable() {
+        if (!isOwnedByThisThread()) {
+            throw new WrongThreadException("this arena belongs to " + owner + ", not to " + Thread.currentThread());
+        }
+        if (!small.scope().isAlive()) {
+            throw new IllegalStateException("the arena is closed");
+        }
+    }
+
+    /** Opens an allocation to Java again. */
+    MemorySegment reopen(Pages pages) {
+        latest = pages;
+        return pages.reopen();
+    }
+
+    private Pages lendable(MemorySegment segment) {
+        requireUsable();
+        if (!segment.isNative()) {
+            throw new IllegalArgumentException(
+                    "heap memory moves, so it cannot be lent: copy it into an allocation of this arena, or write it to the sink");
+        }
+        if (!segment.scope().isAlive()) {
+            throw new IllegalStateException("this memory is lent already, or its arena is closed");
+        }
+        if (segment.byteSize() == 0) {
+            throw new IllegalArgumentException("there is nothing to lend in an empty segment");
+        }
+        if (latest != null && latest.isReachedBy(segment)) {
+            return latest;
+        }
+        Map.Entry<Long, Pages> nearest = allocations.floorEntry(segment.address());
+        if (nearest != null && nearest.getValue().isReachedBy(segment)) {
+            return nearest.getValue();
+        }
+        if (segment.scope().equals(small.scope())) {
+            throw new IllegalArgumentException(
+                    "an allocation of less than a page shares its page with others, which would be lent with "
+                            + "it: allocate at least " + pageSize + " bytes, or write it to the sink");
+        }
+        throw new IllegalArgumentException(
+                "this memory is not from this arena, so nothing is known of who else uses it: copy it into an allocation of this arena, "
+                        + "or write it to the sink");
+    }
+
+    private static long roundUp(long value, long multiple) {
+        return value + multiple - 1 & -multiple;
+    }
+}

@@ -1,0 +1,178 @@
+package io.sluice.loan;
+
+import io.sluice.internal.Errno;
+import io.sluice.internal.MemoryCalls;
+import io.sluice.internal.Syscalls;
+import io.sluice.internal.ffi.Linux;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whole pages of an arena, and the one scope through which Java can reach them.
+ *
+ * <p>Closing the scope ends every alias at once: the segment, its slices, and buffers made from it. Reopening makes a new scope over the same
+ * addresses.
+ */
+final class Pages {
+    private final Mapping mapping;
+    private final long address;
+    private final long size;
+    private final long length;
+    private Arena scope;
+    private MemorySegment segment;
+
+    /**
+     * @param size the bytes that were asked for
+     * @param length the bytes that the pages have
+     */
+    Pages(Mapping mapping, long address, long size, long length) {
+        this.mapping = mapping;
+        this.address = address;
+        this.size = size;
+        this.length = length;
+        this.scope = Arena.ofConfined();
+        this.segment = MemorySegment.ofAddress(address).reinterpret(size, scope, null);
+    }
+
+    MemorySegment segment() {
+        return segment;
+    }
+
+    long address() {
+        return address;
+    }
+
+    /** Whether this segment, or slice, reaches these pages through the scope that is open now. */
+    boolean isReachedBy(MemorySegment alias) {
+        long offset = alias.address() - address;
+        return alias.scope().equals(segment.scope()) && offset >= 0 && alias.byteSize() <= size - offset;
+    }
+
+    /**
+     * Closes the pages to Java after they were lent. If a native call that is under way keeps them open, the pipe keeps the pages and Java
+     * gets others with the same content, so that nothing it does later can be seen.
+     *
+     * @return whether the pages are closed
+     */
+    boolean closeToJava() {
+        try {
+            scope.close();
+            return true;
+        } catch (IllegalStateException e) {
+            Mapping aside = Mapping.anonymous(size, false);
+            MemorySegment content =
+                    MemorySegment.ofAddress(aside.address).reinterpret(size).copyFrom(segment);
+            replace();
+            segment.copyFrom(content);
+            aside.unmap();
+            return false;
+        }
+    }
+
+    /** Puts new pages, all zero, in the place of those that somebody may still hold. */
+    void replace() {
+        mapping.replace(address, length);
+    }
+
+    MemorySegment reopen() {
+        scope = Arena.ofConfined();
+        segment = MemorySegment.ofAddress(address).reinterpret(size, scope, null);
+        return segment;
+    }
+
+    void closeForGood() {
+        if (scope.scope().isAlive()) {
+            scope.close();
+        }
+    }
+
+    /** A range of addresses that the library mapped itself, private and anonymous or backed by a memfd of its own. */
+    static final class Mapping {
+        final long address;
+        final long length;
+        private int memfd;
+
+        private Mapping(long address, long length, int memfd) {
+            this.address = address;
+            this.length = length;
+            this.memfd = memfd;
+        }
+
+        static Mapping anonymous(long length, boolean huge) {
+            long address = MemoryCalls.map(0, length, Linux.MAP_PRIVATE() | Linux.MAP_ANONYMOUS(), -1);
+            if (address < 0) {
+                throw outOfMemory("mmap", length, (int) -address);
+            }
+            if (huge) {
+                MemoryCalls.advise(address, length, Linux.MADV_HUGEPAGE());
+            }
+            return new Mapping(address, length, -1);
+        }
+
+        static Mapping memfd(long length) {
+            int fd = newMemfd(length);
+            long address = MemoryCalls.map(0, length, Linux.MAP_SHARED(), fd);
+            if (address < 0) {
+                Syscalls.close(fd);
+                throw outOfMemory("mmap", length, (int) -address);
+            }
+            return new Mapping(address, length, fd);
+        }
+
+        @Nullable
+        Integer descriptor() {
+            return memfd < 0 ? null : memfd;
+        }
+
+        // MADV_DONTNEED drops private pages, which live on for whoever holds them. It does not drop a memfd's, and
+        // punching a hole may clear
+        // them in place; so a memfd is replaced as a whole.
+        void replace(long start, long bytes) {
+            if (memfd < 0) {
+                long dropped = MemoryCalls.advise(start, bytes, Linux.MADV_DONTNEED());
+                if (dropped == -Linux.EINVAL()) {
+                    // Locked memory is not dropped, but may be mapped anew.
+                    int flags = Linux.MAP_PRIVATE() | Linux.MAP_ANONYMOUS() | Linux.MAP_FIXED();
+                    dropped = MemoryCalls.map(start, bytes, flags, -1);
+                }
+                if (dropped < 0) {
+                    throw outOfMemory("madvise", bytes, (int) -dropped);
+                }
+                return;
+            }
+            int fresh = newMemfd(length);
+            long mapped = MemoryCalls.map(address, length, Linux.MAP_SHARED() | Linux.MAP_FIXED(), fresh);
+            if (mapped < 0) {
+                Syscalls.close(fresh);
+                throw outOfMemory("mmap", length, (int) -mapped);
+            }
+            Syscalls.close(memfd);
+            memfd = fresh;
+        }
+
+        void unmap() {
+            MemoryCalls.unmap(address, length);
+            if (memfd >= 0) {
+                Syscalls.close(memfd);
+            }
+        }
+
+        private static int newMemfd(long length) {
+            int fd = MemoryCalls.memfd("sluice", Linux.MFD_CLOEXEC() | Linux.MFD_ALLOW_SEALING());
+            if (fd < 0) {
+                throw outOfMemory("memfd_create", length, -fd);
+            }
+            int sized = MemoryCalls.truncate(fd, length);
+            if (sized < 0) {
+                Syscalls.close(fd);
+                throw outOfMemory("ftruncate", length, -sized);
+            }
+            return fd;
+        }
+
+        private static OutOfMemoryError outOfMemory(String call, long length, int errno) {
+            return new OutOfMemoryError(call + "(" + length + " bytes): " + Errno.describe(errno));
+        }
+    }
+}

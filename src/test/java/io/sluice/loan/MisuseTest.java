@@ -1,0 +1,60 @@
+package io.sluice.loan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sluice.testing.ExpectNoLeaks;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * Ways of breaking the one rule, that lent memory is not rewritten before it is let go of, and what becomes of each: an exception, or data
+ * that arrives as it was lent.
+ */
+@ExpectNoLeaks.OfMappings
+class MisuseTest {
+    private static final List<Class<?>> FAMILIES = List.of(
+            MisuseOfAliases.class,
+            MisuseOfMemory.class,
+            MisuseByReaders.class,
+            MisuseByFiles.class,
+            MisuseByStrangers.class,
+            MisuseOfTime.class,
+            MisuseWhileLending.class);
+
+    @TestFactory
+    Stream<DynamicTest> table() {
+        return rows().map(row -> DynamicTest.dynamicTest(
+                row.getAnnotation(Misuse.class).value() + " → "
+                        + row.getAnnotation(Misuse.class).outcome(),
+                () -> run(row)));
+    }
+
+    @Test
+    void everyRowIsADifferentWay() {
+        assertThat(rows().map(row -> row.getAnnotation(Misuse.class).value()))
+                .doesNotHaveDuplicates()
+                .hasSizeGreaterThanOrEqualTo(25);
+    }
+
+    private static Stream<Method> rows() {
+        return FAMILIES.stream()
+                .flatMap(family -> Stream.of(family.getDeclaredMethods())
+                        .filter(method -> method.isAnnotationPresent(Misuse.class))
+                        .sorted(Comparator.comparing(Method::getName)));
+    }
+
+    private static void run(Method row) throws Throwable {
+        Object family = row.getDeclaringClass().getDeclaredConstructor().newInstance();
+        try (Scene scene = new Scene()) {
+            row.invoke(family, scene);
+        } catch (InvocationTargetException e) {
+            throw e.getCause() instanceof OutOfMemoryError error ? new AssertionError(error) : e.getCause();
+        }
+    }
+}

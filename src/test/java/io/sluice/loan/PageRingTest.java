@@ -1,0 +1,229 @@
+package io.sluice.loan;
+
+import static io.sluice.loan.Scene.PAGE;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.sluice.Pipe;
+import io.sluice.testing.Await;
+import io.sluice.testing.ExpectNoLeaks;
+import io.sluice.testing.Workbench;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Callable;
+import java.util.concurrent.FutureTask;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What is published comes out as it was, whoever reads; and pages are used again only where nobody has them. */
+@ExpectNoLeaks.OfMappings
+class PageRingTest {
+    private static final int SLOT = 4 * PAGE;
+
+    private Pipe pipe;
+    private PageRing ring;
+
+    @BeforeEach
+    void open() throws IOException {
+        pipe = Pipe.open();
+        ring = PageRing.over(pipe.sink(), SLOT, 3);
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        ring.close();
+        pipe.close();
+    }
+
+    @Test
+    void aSlotIsOpenFromAcquireToPublish() throws Exception {
+        MemorySegment slot = ring.acquire();
+        assertThat(slot.byteSize()).isEqualTo(SLOT);
+        assertThat(ring.acquire()).isEqualTo(slot);
+        fill(slot);
+        ring.publish(SLOT);
+        Scene.closed(() -> slot.fill((byte) 1));
+        Scene.holds(pipe.source(), 0, SLOT);
+    }
+
+    @Test
+    void aSlotComesBackInPlaceWhenItsReaderCopied() throws Exception {
+        long[] addresses = new long[3];
+        for (int i = 0; i < 12; i++) {
+            MemorySegment slot = ring.acquire();
+            if (i < 3) {
+                addresses[i] = slot.address();
+                fill(slot);
+            }
+            assertThat(slot.address()).isEqualTo(addresses[i % 3]);
+            Scene.isOpenInPlace(slot);
+            ring.publish(SLOT);
+            Scene.holds(pipe.source(), 0, SLOT);
+        }
+    }
+
+    @Test
+    void aSlotComesBackFreshWhenItsReaderPassedItOn() throws Exception {
+        Scene.assumePagesAreReferenced();
+        try (Pipe second = Pipe.open()) {
+            second.capacity(1 << 20);
+            for (int i = 0; i < 3; i++) {
+                fill(ring.acquire());
+                ring.publish(SLOT);
+                assertThat(pipe.source().spliceTo(second.sink(), SLOT)).isEqualTo(SLOT);
+            }
+            for (int i = 0; i < 3; i++) {
+                MemorySegment slot = ring.acquire();
+                assertThat(slot.toArray(JAVA_BYTE)).containsOnly(0);
+                ring.publish(SLOT);
+                assertThat(pipe.source().spliceTo(second.sink(), SLOT)).isEqualTo(SLOT);
+                slot = ring.acquire();
+                assertThat(slot.byteSize()).isEqualTo(SLOT);
+            }
+            for (int i = 0; i < 3; i++) {
+                Scene.holds(second.source(), 0, SLOT);
+            }
+            assertThat(Scene.read(second.source(), 3 * SLOT)).containsOnly(0);
+        }
+    }
+
+    @Test
+    void littleIsCopiedAndLeavesTheSlotAcquired() throws Exception {
+        MemorySegment slot = ring.acquire();
+        fill(slot);
+        for (int n : new int[] {1, 100, PAGE}) {
+            ring.publish(n);
+            assertThat(ring.acquire()).isEqualTo(slot);
+        }
+        slot.fill((byte) 1);
+        Scene.holds(pipe.source(), 0, 1);
+        Scene.holds(pipe.source(), 0, 100);
+        Scene.holds(pipe.source(), 0, PAGE);
+        ring.publish(0);
+        assertThat(ring.acquire()).isEqualTo(slot);
+        assertThat(pipe.available()).isZero();
+    }
+
+    @Test
+    void whatDoesNotFitIsRefused() throws Exception {
+        assertThatIllegalArgumentException().isThrownBy(() -> PageRing.over(pipe.sink(), PAGE - 1, 2));
+        assertThatIllegalArgumentException().isThrownBy(() -> PageRing.over(pipe.sink(), PAGE, 1));
+        assertThatIllegalStateException().isThrownBy(() -> ring.publish(1)).withMessageContaining("acquire()");
+        MemorySegment slot = ring.acquire();
+        assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(() -> ring.publish(SLOT + 1));
+        assertThatExceptionOfType(IndexOutOfBoundsException.class).isThrownBy(() -> ring.publish(-1));
+        fill(slot);
+        ring.publish(SLOT);
+        assertThatIllegalStateException().isThrownBy(() -> ring.publish(1));
+        Scene.holds(pipe.source(), 0, SLOT);
+    }
+
+    @Test
+    void closingLeavesWhatIsInFlight() throws Exception {
+        for (int i = 0; i < 3; i++) {
+            fill(ring.acquire());
+            ring.publish(SLOT);
+        }
+        ring.close();
+        ring.close();
+        assertThatIllegalStateException().isThrownBy(ring::acquire);
+        assertThatIllegalStateException().isThrownBy(() -> ring.publish(1));
+        assertThat(pipe.sink().isOpen()).isTrue();
+        try (PageArena other = PageArena.open()) {
+            other.allocate(1 << 20).fill((byte) 1);
+            for (int i = 0; i < 3; i++) {
+                Scene.holds(pipe.source(), 0, SLOT);
+            }
+        }
+    }
+
+    @Test
+    void aReaderThatIsGoneEndsIt() throws Exception {
+        pipe.capacity(2 * PAGE);
+        FutureTask<Void> gone = start(() -> {
+            Await.until(() -> pipe.available() == 2 * PAGE, "a full pipe");
+            pipe.source().close();
+            return null;
+        });
+        ring.acquire();
+        assertThatThrownBy(() -> ring.publish(SLOT)).isInstanceOf(IOException.class);
+        gone.get();
+        ring.acquire();
+        assertThatThrownBy(() -> ring.publish(SLOT)).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> ring.publish(1)).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    void waitingForASlotIsInterruptible() throws Exception {
+        Scene.assumePagesAreReferenced();
+        for (int i = 0; i < 3; i++) {
+            fill(ring.acquire());
+            ring.publish(SLOT);
+        }
+        Thread.currentThread().interrupt();
+        assertThatThrownBy(ring::acquire).isInstanceOf(InterruptedException.class);
+        OutputStream stream = ring.outputStream();
+        Thread.currentThread().interrupt();
+        assertThatThrownBy(() -> stream.write(1)).isInstanceOf(InterruptedIOException.class);
+        assertThat(Thread.interrupted()).isTrue();
+        for (int i = 0; i < 3; i++) {
+            Scene.holds(pipe.source(), 0, SLOT);
+        }
+        Scene.isOpenInPlace(ring.acquire());
+    }
+
+    @Test
+    void belongsToItsThread() throws Exception {
+        start(() -> {
+                    assertThatThrownBy(ring::acquire).isInstanceOf(WrongThreadException.class);
+                    assertThatThrownBy(() -> ring.publish(1)).isInstanceOf(WrongThreadException.class);
+                    assertThatThrownBy(ring::close).isInstanceOf(WrongThreadException.class);
+                    return null;
+                })
+                .get();
+    }
+
+    @Test
+    void theStreamPublishesWhenFullFlushedAndClosed() throws Exception {
+        byte[] content = Workbench.bytes(2 * SLOT + 300);
+        OutputStream stream = ring.outputStream();
+        stream.write(content, 0, SLOT - 1);
+        assertThat(pipe.available()).isZero();
+        stream.write(content[SLOT - 1]);
+        assertThat(pipe.available()).isEqualTo(SLOT);
+        stream.write(content, SLOT, SLOT + 200);
+        assertThat(pipe.available()).isEqualTo(2 * SLOT);
+        stream.flush();
+        stream.flush();
+        assertThat(pipe.available()).isEqualTo(2 * SLOT + 200);
+        stream.write(content, 2 * SLOT + 200, 100);
+        stream.close();
+        Scene.holds(pipe.source(), 0, content.length);
+        assertThatExceptionOfType(IndexOutOfBoundsException.class)
+                .isThrownBy(() -> stream.write(content, 1, content.length));
+        try (PrintStream print = new PrintStream(ring.outputStream(), false, StandardCharsets.UTF_8)) {
+            print.print("still open: ✓");
+        }
+        assertThat(new String(Scene.read(pipe.source(), 15), StandardCharsets.UTF_8))
+                .isEqualTo("still open: ✓");
+    }
+
+    private static void fill(MemorySegment slot) {
+        slot.copyFrom(MemorySegment.ofArray(Workbench.bytes((int) slot.byteSize())));
+    }
+
+    private static <T> FutureTask<T> start(Callable<T> body) {
+        FutureTask<T> task = new FutureTask<>(body);
+        Thread.ofPlatform().daemon().start(task);
+        return task;
+    }
+}
