@@ -8,9 +8,11 @@ import org.jspecify.annotations.NullMarked;
  */
 @NullMarked
 module io.sluice {
+    requires jdk.jfr;
     requires jdk.net;
     requires static org.jspecify;
 
     exports io.sluice;
+    exports io.sluice.flow;
     exports io.sluice.loan;
 }

@@ -3,6 +3,7 @@ package io.sluice;
 import io.sluice.internal.ChannelFds;
 import io.sluice.internal.ChannelWatch;
 import io.sluice.internal.Descriptor;
+import io.sluice.internal.FdAccess;
 import io.sluice.internal.FileCalls;
 import io.sluice.internal.Native;
 import io.sluice.internal.Offload;
@@ -38,6 +39,10 @@ import jdk.nio.Channels;
 public final class Fd implements Closeable {
     private static final Cleaner CLEANER = Cleaner.create();
     private static final int DEFAULT_MODE = 0666;
+
+    static {
+        FdAccess.grant(new FdVerbs());
+    }
 
     /** What a descriptor stands for, as far as splicing is concerned. */
     public enum Kind {

@@ -1,0 +1,60 @@
+package io.sluice.internal;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the packages above may do with an {@code Fd} or the end of a pipe, and programs outside may not. The descriptor's class grants it.
+ *
+ * <p>The attempts never wait for a pipe or a socket, and say what the root's verbs say: bytes, 0 for would block, −1 for the end of input.
+ */
+public abstract class FdAccess {
+    private static volatile @Nullable FdAccess granted;
+
+    /** To be called once, by the descriptor's class when it is initialised. */
+    public static void grant(FdAccess access) {
+        granted = access;
+    }
+
+    /** The access, which is there as soon as there is a descriptor. */
+    public static FdAccess get() {
+        return Objects.requireNonNull(granted);
+    }
+
+    /** One {@code read}. */
+    public abstract long tryRead(Closeable from, MemorySegment into) throws IOException;
+
+    /** One {@code write}. */
+    public abstract long tryWrite(Closeable to, MemorySegment from) throws IOException;
+
+    /** One {@code sendfile}; on a virtual thread it is made by another, because it may wait for a disk. A negative offset is none. */
+    public abstract long trySendfile(Closeable from, long offset, Closeable to, long max) throws IOException;
+
+    /** One {@code copy_file_range}; on a virtual thread it is made by another. A negative offset is none. */
+    public abstract long tryCopyRange(Closeable from, long fromOffset, Closeable to, long toOffset, long max)
+            throws IOException;
+
+    /** One {@code splice} from a pipe with SPLICE_F_MORE: the sink may wait for what follows before it sends. */
+    public abstract long trySpliceMore(Closeable source, Closeable to, long max) throws IOException;
+
+    /**
+     * Waits until {@code readable} has something to read or, if that is null, until {@code writable} has room; or until either is closed, the
+     * thread is interrupted or the time is over. Returns early now and then.
+     *
+     * @param nanos the most to wait; {@link Long#MAX_VALUE} for no limit
+     */
+    public abstract void await(@Nullable Closeable readable, @Nullable Closeable writable, long nanos)
+            throws IOException;
+
+    /** {@code shutdown(fd, SHUT_WR)} for a socket: what was sent before still arrives, and then the end. */
+    public abstract void shutdownOutput(Closeable socket) throws IOException;
+
+    /** {@code setsockopt(fd, IPPROTO_TCP, TCP_CORK)}: while on, only full segments are sent. False if it is no TCP socket. */
+    public abstract boolean cork(Closeable socket, boolean on);
+
+    /** Whether it was opened with O_APPEND. */
+    public abstract boolean isOpenedForAppend(Closeable file);
+}
