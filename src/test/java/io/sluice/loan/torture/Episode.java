@@ -7,6 +7,7 @@ import io.sluice.internal.Syscalls;
 import io.sluice.internal.ffi.Linux;
 import io.sluice.testing.Results;
 import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -119,6 +120,14 @@ final class Episode {
     /** Lets the others have their ends, and opens them as they would. */
     void share() throws IOException {
         shared = true;
+        try {
+            openForOthers();
+        } catch (ClosedChannelException e) {
+            // The end was closed meanwhile, so that others cannot have it.
+        }
+    }
+
+    private void openForOthers() throws IOException {
         switch (others) {
             case NOBODY -> {}
             case A_WRITER -> foreignSink = reopen(pipe.sink().redirect().file().getPath(), Linux.O_WRONLY());
