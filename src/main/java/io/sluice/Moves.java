@@ -53,8 +53,11 @@ final class Moves {
                 return CLOSED;
             }
             try {
+                long enteredBefore = from.entered();
                 long n = Syscalls.splice(from.number(), fromOffset, to.number(), toOffset, max, flags);
-                if (n > 0) {
+                if (to.kind() == Fd.Kind.NULL) {
+                    from.taken(n, max, enteredBefore);
+                } else if (n > 0) {
                     to.entered(n);
                     from.left(n, !to.copies());
                 }
@@ -117,10 +120,10 @@ final class Moves {
             throw new ClosedChannelException();
         }
         try {
-            n = into.isNative() ? Syscalls.read(from.number(), into, into.byteSize()) : readArray(from.number(), into);
-            if (n > 0) {
-                from.left(n, false);
-            }
+            long asked = into.isNative() ? into.byteSize() : Math.min(into.byteSize(), Bounce.SIZE);
+            long enteredBefore = from.entered();
+            n = into.isNative() ? Syscalls.read(from.number(), into, asked) : readArray(from.number(), into, asked);
+            from.taken(n, asked, enteredBefore);
         } finally {
             from.end();
         }
@@ -206,10 +209,10 @@ final class Moves {
         throw Failures.vmsplice((int) -n, to, length);
     }
 
-    private static long readArray(int fd, MemorySegment into) {
+    private static long readArray(int fd, MemorySegment into, long length) {
         MemorySegment bounce = Bounce.take();
         try {
-            long n = Syscalls.read(fd, bounce, Math.min(into.byteSize(), Bounce.SIZE));
+            long n = Syscalls.read(fd, bounce, length);
             if (n > 0) {
                 MemorySegment.copy(bounce, 0, into, 0, n);
             }

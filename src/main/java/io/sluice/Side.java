@@ -53,6 +53,23 @@ record Side(
         Reference.reachabilityFence(owner);
     }
 
+    /** Bytes that have entered the pipe so far, as far as they are counted. */
+    long entered() {
+        return ledger == null ? 0 : ledger.entered();
+    }
+
+    /** A call of which {@code n} is the result took bytes out for good. Less than it asked for means that it found the pipe empty. */
+    void taken(long n, long asked, long enteredBefore) {
+        if (ledger != null) {
+            if (n > 0) {
+                ledger.leave(n, false);
+            }
+            if (n < asked && (n >= 0 || n == -Linux.EAGAIN())) {
+                ledger.empty(enteredBefore);
+            }
+        }
+    }
+
     void entered(long n) {
         if (ledger != null) {
             ledger.enter(n);

@@ -209,6 +209,26 @@ public final class Ledger {
         mark(left, left + n);
     }
 
+    /** Bytes that have entered so far. */
+    public long entered() {
+        return entered;
+    }
+
+    /**
+     * The call that is inside has found the pipe empty, which spares asking the kernel: if all that had entered before it has left, and
+     * nothing has entered since, the count agrees.
+     *
+     * @param enteredBefore what had entered before that call was made
+     */
+    public void empty(long enteredBefore) {
+        if (lends && confirmed < enteredBefore && left == enteredBefore && entering.tryTakeAlone()) {
+            if (entered == enteredBefore) {
+                confirmed = enteredBefore;
+            }
+            entering.exitAlone();
+        }
+    }
+
     /** The end where bytes come out was given to somebody else, who may take them by reference. */
     public void shareSource() {
         foreignReader = true;

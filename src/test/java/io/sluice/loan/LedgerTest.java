@@ -180,6 +180,38 @@ class LedgerTest {
     }
 
     @Test
+    void aReaderWhoFindsThePipeEmptySparesAskingTheKernel() {
+        Entry entry = lend(PAGE);
+        long before = ledger.entered();
+        read(PAGE);
+        ledger.empty(before);
+        level = -1;
+        assertThat(ledger.place(entry)).isEqualTo(Place.RELEASED);
+    }
+
+    @Test
+    void anEmptyPipeProvesNothingIfSomethingElseWasRead() {
+        level = PAGE; // written by a stranger
+        long before = ledger.entered();
+        read(PAGE);
+        Entry entry = lend(PAGE);
+        ledger.empty(before);
+        assertThat(ledger.place(entry)).isEqualTo(Place.IN_PIPE);
+    }
+
+    @Test
+    void anEmptyPipeProvesNothingWhileAnotherCallPutsBytesIn() {
+        Entry entry = lend(PAGE);
+        long before = ledger.entered();
+        read(PAGE);
+        entering.takeAlone();
+        ledger.empty(before);
+        entering.exitAlone();
+        level = -1;
+        assertThat(ledger.place(entry)).isEqualTo(Place.FORWARDED);
+    }
+
+    @Test
     void whatWasNotComparedBeforeTheEndsWereClosedIsForwarded() {
         Entry compared = lend(PAGE);
         read(PAGE);
