@@ -4,18 +4,24 @@ import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.loan.PageRing;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,6 +50,25 @@ class ReadmeTest {
     }
 
     @Test
+    void theSecondProgramLendsWhatItEncodes() throws Exception {
+        List<String> events =
+                IntStream.range(0, 50).mapToObj(i -> (i + " ").repeat(5_000)).toList();
+        try (Pipe pipe = Pipe.open();
+                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<String> reader = threads.submit(
+                    () -> new String(Channels.newInputStream(pipe.source()).readAllBytes(), StandardCharsets.US_ASCII));
+            try (PipeSink sink = pipe.sink();
+                    PageRing ring = PageRing.over(sink, 64 << 10, 8)) {
+                for (String event : events) {
+                    MemorySegment slot = ring.acquire();
+                    ring.publish(encode(event, slot));
+                }
+            }
+            assertThat(reader.get()).isEqualTo(String.join("", events));
+        }
+    }
+
+    @Test
     void theMavenCoordinatesAreThoseOfThisBuild() throws IOException {
         String readme = Files.readString(Path.of("README.md"));
         String version = Files.readString(Path.of("pom.xml")).replaceFirst("(?s).*?<version>(.*?)</version>.*", "$1");
@@ -51,6 +76,12 @@ class ReadmeTest {
                 .contains("<groupId>io.sluice</groupId>", "<artifactId>sluice</artifactId>")
                 .contains("<version>" + version + "</version>")
                 .contains("sluice-" + version + ".jar");
+    }
+
+    private static long encode(String event, MemorySegment slot) {
+        MemorySegment.copy(
+                MemorySegment.ofArray(event.getBytes(StandardCharsets.US_ASCII)), 0, slot, 0, event.length());
+        return event.length();
     }
 
     private static Void receive(SocketChannel client, Path path) throws IOException {
