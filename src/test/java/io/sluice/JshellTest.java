@@ -10,14 +10,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 
-/** The jshell script of the documentation, run as its first lines say. */
+/** The jshell scripts of the documentation, run as their first lines say. */
 class JshellTest {
     private static final Path JSHELL = Path.of(System.getProperty("java.home"), "bin", "jshell");
 
     @Test
     void everyExperimentShowsWhatItClaims() throws IOException, InterruptedException {
         assumeTrue(Files.isExecutable(JSHELL), "this JDK has no jshell");
-        String said = jshell("slots()", "files()", "twice()", "live()", "errors()", "kernel()");
+        String said = jshell("sluice.jsh", "slots()", "files()", "twice()", "live()", "errors()", "kernel()");
         assertThat(said)
                 .contains("16 packets of 1 byte fill a pipe of 65536 bytes")
                 .contains("differ at byte -1")
@@ -31,7 +31,32 @@ class JshellTest {
                 .doesNotContain("Exception", "Error:");
     }
 
-    private static String jshell(String... lines) throws IOException, InterruptedException {
+    @Test
+    void everyExperimentWithLifetimesShowsWhatItClaims() throws IOException, InterruptedException {
+        assumeTrue(Files.isExecutable(JSHELL), "this JDK has no jshell");
+        Kernel.Outcome regime = Kernel.observed().vmsplice().outcome();
+        String said = jshell("lifetimes.jsh", "hazard()", "answer()", "back()");
+        assertThat(said)
+                .contains(
+                        switch (regime) {
+                            case REFERENCES -> "lent a page of A, stored B in it, read: B";
+                            case COPIES -> "lent a page of A, stored B in it, read: A";
+                            default -> "vmsplice is denied";
+                        });
+        boolean referenced = regime == Kernel.Outcome.REFERENCES;
+        assertThat(said)
+                .contains("lent a page of A: 4096 bytes, " + (referenced ? "IN_PIPE" : "RELEASED"))
+                .contains("tried to store B in it: Already closed\nread: A\n")
+                .contains("read: RELEASED, and reclaimed it holds A\n")
+                .contains("tee'd and read: "
+                        + (referenced
+                                ? "FORWARDED, and reclaimed it holds zeros"
+                                : "RELEASED, and reclaimed it holds A"))
+                .contains("stored B in that; the second pipe has A")
+                .doesNotContain("Exception", "Error:");
+    }
+
+    private static String jshell(String script, String... lines) throws IOException, InterruptedException {
         Process jshell = new ProcessBuilder(
                         JSHELL.toString(),
                         "-s",
@@ -41,7 +66,7 @@ class JshellTest {
                         "--startup",
                         "DEFAULT",
                         "--startup",
-                        "docs/jshell/sluice.jsh")
+                        "docs/jshell/" + script)
                 .redirectErrorStream(true)
                 .start();
         try (OutputStream input = jshell.getOutputStream()) {

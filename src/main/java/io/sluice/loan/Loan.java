@@ -30,6 +30,10 @@ import org.jspecify.annotations.Nullable;
  * State#RELEASED}; bytes that went anywhere else are {@link State#FORWARDED}, for good. {@link #reclaim} then gives the same pages again, or
  * in their place fresh ones.
  *
+ * <p>What is closed is every alias that Java's own rules know of. An address taken as a number, and a segment that {@link
+ * MemorySegment#reinterpret(java.lang.foreign.Arena, Consumer)} or native code made from it under another scope, is outside of this
+ * protection: who makes one with these restricted methods must not store through it while the memory is lent.
+ *
  * <p>A loan that is dropped leaks nothing; its memory goes with its arena. To be used by the arena's thread; {@link #state}, {@link #await}
  * and the rest of what only asks may be called by any.
  */
@@ -87,13 +91,21 @@ public final class Loan {
     static @Nullable Loan make(PageArena arena, Pages pages, MemorySegment segment, PipeSink sink, boolean wait)
             throws IOException {
         Loan loan = new Loan(arena, pages, segment, sink);
-        loan.lendMore(wait);
-        if (loan.accepted == 0) {
-            return null;
+        boolean untouched = false;
+        try {
+            loan.lendMore(wait);
+            untouched = loan.accepted == 0;
+        } catch (IOException e) {
+            untouched = true; // or there would be no exception
+            throw e;
+        } finally {
+            // No store can come between: the scope is confined to this thread. After an error nobody knows what the
+            // pipe has, so that is as good as lent.
+            if (!untouched) {
+                loan.reclaimed = !pages.closeToJava();
+            }
         }
-        // Nothing can come between: the scope is confined to this thread, so only it could have stored something since.
-        loan.reclaimed = !pages.closeToJava();
-        return loan;
+        return untouched ? null : loan;
     }
 
     /**
@@ -108,18 +120,26 @@ public final class Loan {
             loans.add(new Loan(arena, pages.get(i), segments.get(i), sink));
         }
         int made = 0;
+        boolean isKnown = false;
         try {
             // Invariant: the loans before made are complete, and nothing of the others was lent.
             while (made < loans.size()) {
                 made += lendTogether(loans.subList(made, Math.min(loans.size(), made + Syscalls.MAX_RANGES)), sink);
             }
+            isKnown = true;
         } catch (IOException e) {
+            isKnown = true;
             if (loans.getFirst().accepted == 0) {
                 throw e;
             }
+        } finally {
+            for (Loan loan : loans) {
+                if (loan.accepted > 0 || !isKnown) {
+                    loan.reclaimed = !loan.pages.closeToJava();
+                }
+            }
         }
         loans.removeIf(loan -> loan.accepted == 0);
-        loans.forEach(loan -> loan.reclaimed = !loan.pages.closeToJava());
         return List.copyOf(loans);
     }
 

@@ -118,7 +118,9 @@ public final class PageArena implements Arena {
         if (length < size) {
             throw new OutOfMemoryError("no address space for " + size + " bytes");
         }
-        Pages pages = allocateLarge(size, length, Math.max(alignment, pageSize));
+        // What has huge pages begins with one, so that none is spent on two allocations.
+        boolean huge = options.contains(Option.HUGE_PAGES) && length >= HUGE_PAGE;
+        Pages pages = allocateLarge(size, length, Math.max(alignment, huge ? HUGE_PAGE : pageSize));
         allocations.put(pages.address(), pages);
         latest = pages;
         return pages.segment();
@@ -126,11 +128,8 @@ public final class PageArena implements Arena {
 
     private Pages allocateLarge(long size, long length, long alignment) {
         if (options.contains(Option.MEMFD)) {
-            if (alignment > pageSize) {
-                throw new IllegalArgumentException(
-                        "memory of a memfd is aligned to pages of " + pageSize + ", not to " + alignment);
-            }
-            Pages.Mapping mapping = map(length);
+            Pages.Mapping mapping = Pages.Mapping.memfd(length, alignment, options.contains(Option.HUGE_PAGES));
+            mappings.add(mapping);
             return new Pages(mapping, mapping.address, size, length);
         }
         long start = roundUp(large.next, alignment);
@@ -141,7 +140,8 @@ public final class PageArena implements Arena {
             if (length > Long.MAX_VALUE - slack) {
                 throw new OutOfMemoryError("no address space for " + size + " bytes");
             }
-            mapping = map(Math.max(length + slack, huge ? 2 * HUGE_PAGE : SMALLEST_MAPPING));
+            mapping = Pages.Mapping.anonymous(Math.max(length + slack, huge ? 2 * HUGE_PAGE : SMALLEST_MAPPING), huge);
+            mappings.add(mapping);
             start = roundUp(mapping.address, slack);
         }
         large = new Bump(mapping, start + length, mapping.address + mapping.length);
@@ -158,14 +158,6 @@ public final class PageArena implements Arena {
         }
         packed = new Bump(packed.mapping, start + size, packed.end);
         return MemorySegment.ofAddress(start).reinterpret(size, small, null);
-    }
-
-    private Pages.Mapping map(long length) {
-        Pages.Mapping mapping = options.contains(Option.MEMFD)
-                ? Pages.Mapping.memfd(length)
-                : Pages.Mapping.anonymous(length, options.contains(Option.HUGE_PAGES));
-        mappings.add(mapping);
-        return mapping;
     }
 
     /**

@@ -60,7 +60,13 @@ final class Pages {
             scope.close();
             return true;
         } catch (IllegalStateException e) {
-            Mapping aside = Mapping.anonymous(size, false);
+            Mapping aside;
+            try {
+                aside = Mapping.anonymous(size, false);
+            } catch (OutOfMemoryError none) {
+                replace(); // better without their content than with pages that are lent
+                throw none;
+            }
             MemorySegment content =
                     MemorySegment.ofAddress(aside.address).reinterpret(size).copyFrom(segment);
             replace();
@@ -91,12 +97,14 @@ final class Pages {
     static final class Mapping {
         final long address;
         final long length;
+        private final boolean huge;
         private int memfd;
 
-        private Mapping(long address, long length, int memfd) {
+        private Mapping(long address, long length, int memfd, boolean huge) {
             this.address = address;
             this.length = length;
             this.memfd = memfd;
+            this.huge = huge;
         }
 
         static Mapping anonymous(long length, boolean huge) {
@@ -104,20 +112,49 @@ final class Pages {
             if (address < 0) {
                 throw outOfMemory("mmap", length, (int) -address);
             }
-            if (huge) {
-                MemoryCalls.advise(address, length, Linux.MADV_HUGEPAGE());
-            }
-            return new Mapping(address, length, -1);
+            Mapping mapping = new Mapping(address, length, -1, huge);
+            mapping.adviseHuge(address, length);
+            return mapping;
         }
 
-        static Mapping memfd(long length) {
+        static Mapping memfd(long length, long alignment, boolean huge) {
             int fd = newMemfd(length);
-            long address = MemoryCalls.map(0, length, Linux.MAP_SHARED(), fd);
+            long address = alignment <= MemoryCalls.pageSize()
+                    ? MemoryCalls.map(0, length, Linux.MAP_SHARED(), fd)
+                    : mapAligned(length, alignment, fd);
             if (address < 0) {
                 Syscalls.close(fd);
                 throw outOfMemory("mmap", length, (int) -address);
             }
-            return new Mapping(address, length, fd);
+            Mapping mapping = new Mapping(address, length, fd, huge);
+            mapping.adviseHuge(address, length);
+            return mapping;
+        }
+
+        /** Maps the memfd within addresses that were reserved for it, and gives the rest of them back; the address or −errno. */
+        private static long mapAligned(long length, long alignment, int fd) {
+            if (length > Long.MAX_VALUE - alignment) {
+                return -Linux.ENOMEM();
+            }
+            long reserved = length + alignment;
+            int flags = Linux.MAP_PRIVATE() | Linux.MAP_ANONYMOUS() | Linux.MAP_NORESERVE();
+            long start = MemoryCalls.map(0, reserved, flags, -1);
+            if (start < 0) {
+                return start;
+            }
+            long aligned = (start + alignment - 1) & -alignment;
+            long mapped = MemoryCalls.map(aligned, length, Linux.MAP_SHARED() | Linux.MAP_FIXED(), fd);
+            if (mapped < 0) {
+                MemoryCalls.unmap(start, reserved);
+                return mapped;
+            }
+            if (aligned > start) {
+                MemoryCalls.unmap(start, aligned - start);
+            }
+            long end = aligned + length;
+            // Never empty, because aligned is less than an alignment above start.
+            MemoryCalls.unmap(end, start + reserved - end);
+            return mapped;
         }
 
         @Nullable
@@ -126,8 +163,7 @@ final class Pages {
         }
 
         // MADV_DONTNEED drops private pages, which live on for whoever holds them. It does not drop a memfd's, and
-        // punching a hole may clear
-        // them in place; so a memfd is replaced as a whole.
+        // punching a hole may clear them in place; so a memfd is replaced as a whole.
         void replace(long start, long bytes) {
             if (memfd < 0) {
                 long dropped = MemoryCalls.advise(start, bytes, Linux.MADV_DONTNEED());
@@ -135,6 +171,7 @@ final class Pages {
                     // Locked memory is not dropped, but may be mapped anew.
                     int flags = Linux.MAP_PRIVATE() | Linux.MAP_ANONYMOUS() | Linux.MAP_FIXED();
                     dropped = MemoryCalls.map(start, bytes, flags, -1);
+                    adviseHuge(start, bytes);
                 }
                 if (dropped < 0) {
                     throw outOfMemory("madvise", bytes, (int) -dropped);
@@ -149,6 +186,14 @@ final class Pages {
             }
             Syscalls.close(memfd);
             memfd = fresh;
+            adviseHuge(address, length);
+        }
+
+        // Advice: a kernel without huge pages does as well.
+        private void adviseHuge(long start, long bytes) {
+            if (huge) {
+                MemoryCalls.advise(start, bytes, Linux.MADV_HUGEPAGE());
+            }
         }
 
         void unmap() {

@@ -13,6 +13,7 @@ import io.sluice.Fd;
 import io.sluice.Pipe;
 import io.sluice.internal.ffi.Linux;
 import io.sluice.testing.Await;
+import io.sluice.testing.ExpectNoLeaks;
 import io.sluice.testing.Workbench;
 import io.sluice.testing.Workbench.Sockets;
 import java.io.IOException;
@@ -28,6 +29,7 @@ import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
 
 /** Pages that never change may be lent as often as one likes. */
+@ExpectNoLeaks.OfMappings
 class FrozenPagesTest {
     private static final int SIZE = 3 * PAGE + 100;
 

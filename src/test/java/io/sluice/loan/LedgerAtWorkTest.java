@@ -7,6 +7,7 @@ import io.sluice.Fd;
 import io.sluice.Pipe;
 import io.sluice.loan.Loan.State;
 import io.sluice.testing.Await;
+import io.sluice.testing.ExpectNoLeaks;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -23,6 +24,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Behind real pipes, with readers and writers on several threads, the ledger counts right and leaves nothing behind. */
+@ExpectNoLeaks.OfMappings
 class LedgerAtWorkTest {
     private static final long SEED = 20260601;
 

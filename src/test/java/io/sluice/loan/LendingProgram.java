@@ -18,6 +18,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.Channels;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -62,6 +63,8 @@ final class LendingProgram {
         closedArena();
         frozen();
         ring();
+        ringCutShort();
+        log();
         fifo();
         nobodyReads();
         System.out.println(regime + ": all arrived as it was lent");
@@ -188,6 +191,50 @@ final class LendingProgram {
             expect(pages.tryLend(pipe.sink(), 100, SIZE - 100) > 0, "frozen pages are lent as far as there is room");
             expect(pages.tryLend(pipe.sink(), 0, SIZE) == 0, "frozen pages find no room");
             expectNext(pipe, 100, pipe.available() + 100);
+        }
+    }
+
+    private void ringCutShort() throws Exception {
+        try (Pipe pipe = Pipe.open();
+                PageRing ring = PageRing.over(pipe.sink(), 4 * PAGE, 2)) {
+            pipe.capacity(2 * PAGE);
+            FutureTask<Void> reader = new FutureTask<>(() -> {
+                Await.until(() -> pipe.available() == 2 * PAGE, "a full pipe");
+                pipe.source().close();
+                return null;
+            });
+            Thread.ofPlatform().daemon().start(reader);
+            ring.acquire().copyFrom(MemorySegment.ofArray(content(4 * PAGE)));
+            boolean failed = false;
+            try {
+                ring.publish(4 * PAGE);
+            } catch (ErrnoException e) {
+                failed = e.errno() == Linux.EPIPE();
+            }
+            reader.get();
+            expect(failed, "a publish whose reader went fails");
+            expect(ring.sent() == 2 * PAGE, "what went in is counted");
+            byte[] rest = Arrays.copyOfRange(content(4 * PAGE), 2 * PAGE, 4 * PAGE);
+            expect(Arrays.equals(ring.unsent().toArray(JAVA_BYTE), rest), "the rest is kept");
+            ring.publish(ring.sent());
+            ring.acquire().fill((byte) -1);
+        }
+    }
+
+    private void log() throws Exception {
+        try (Pipe pipe = Pipe.open();
+                PageRing ring = PageRing.over(pipe.sink(), 3 * PAGE, 2);
+                RingLog log = ring.log(RingLog.Flush.WHEN_FULL)) {
+            String line = "✓".repeat(PAGE / 2);
+            for (int i = 0; i < 9; i++) {
+                log.line(line);
+                log.line(line);
+                log.flush();
+                byte[] two = (line + "\n" + line + "\n").getBytes(StandardCharsets.UTF_8);
+                byte[] got = new byte[two.length];
+                expect(pipe.source().tryRead(MemorySegment.ofArray(got)) == got.length, "both lines are there");
+                expect(Arrays.equals(got, two), "lines arrive as they were");
+            }
         }
     }
 

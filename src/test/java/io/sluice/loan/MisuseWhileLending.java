@@ -237,12 +237,12 @@ final class MisuseWhileLending {
         assertThat(Scene.read(scene.pipe.source(), (int) pages.byteSize())).containsOnly(1);
     }
 
-    private interface Comparison {
+    interface Comparison {
         void made() throws IOException;
     }
 
     /** Has qsort(3) sort the memory, which stays open for as long as that call lasts. */
-    private static void sort(MemorySegment ints, Comparison onComparison) throws Throwable {
+    static void sort(MemorySegment ints, Comparison onComparison) throws Throwable {
         Linker linker = Linker.nativeLinker();
         MethodHandle qsort = linker.downcallHandle(
                 linker.defaultLookup().find("qsort").orElseThrow(),

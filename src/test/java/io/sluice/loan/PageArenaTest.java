@@ -158,8 +158,11 @@ class PageArenaTest {
             try (PageArena fresh = PageArena.open()) {
                 assertThatExceptionOfType(OutOfMemoryError.class).isThrownBy(() -> fresh.allocate(size, 1));
             }
-            try (PageArena memfd = PageArena.open(PageArena.Option.MEMFD)) {
-                assertThatExceptionOfType(OutOfMemoryError.class).isThrownBy(() -> memfd.allocate(size, 1));
+            for (PageArena.Option option : PageArena.Option.values()) {
+                try (PageArena special = PageArena.open(option)) {
+                    assertThatExceptionOfType(OutOfMemoryError.class).isThrownBy(() -> special.allocate(size, 1));
+                    special.allocate(PAGE).fill((byte) 1);
+                }
             }
         }
         assertThatExceptionOfType(OutOfMemoryError.class).isThrownBy(() -> arena.allocate(1, 1L << 62));
@@ -251,13 +254,78 @@ class PageArenaTest {
         assertThat(memfds()).isEqualTo(before);
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void everyKindOfMemoryIsAlignedAsAsked(PageArena.Option option) throws IOException {
+        long before = mappedBytes();
+        try (PageArena special = PageArena.open(option)) {
+            for (long alignment = 1; alignment <= GIB; alignment *= 2) {
+                MemorySegment segment = special.allocate(PAGE + 1, alignment).fill((byte) 1);
+                assertThat(segment.address() % alignment).isZero();
+                assertThat(special.allocate(1, alignment).address() % alignment).isZero();
+            }
+        }
+        assertThat(mappedBytes() - before).isLessThan(GIB / 2);
+    }
+
     @Test
-    void memfdsAreAlignedToPagesOnly() {
+    void anAlignedMemfdTakesNoAddressesButItsOwn() throws IOException {
+        long before = mappedBytes();
         try (PageArena special = PageArena.open(PageArena.Option.MEMFD)) {
-            assertThat(special.allocate(1, PAGE).byteSize()).isEqualTo(1);
-            assertThatIllegalArgumentException()
-                    .isThrownBy(() -> special.allocate(1, 2 * PAGE))
-                    .withMessageContaining("aligned to pages");
+            special.allocate(PAGE, 64 * GIB);
+            assertThat(mappedBytes() - before).isLessThan(GIB);
+            assertThatExceptionOfType(OutOfMemoryError.class).isThrownBy(() -> special.allocate(PAGE, 1L << 62));
+            assertThatExceptionOfType(OutOfMemoryError.class)
+                    .isThrownBy(() -> special.allocate(Long.MAX_VALUE - 3 * PAGE, 1L << 62));
+        }
+    }
+
+    @Test
+    void anAlignedMemfdIsLentAndReplacedLikeAnyOther() throws IOException {
+        try (PageArena special = PageArena.open(PageArena.Option.MEMFD);
+                Pipe pipe = Pipe.open();
+                Pipe second = Pipe.open()) {
+            MemorySegment before = special.allocate(PAGE, 1 << 20).fill((byte) 1);
+            MemorySegment pages =
+                    special.allocate(3 * PAGE, 1 << 20).copyFrom(MemorySegment.ofArray(Workbench.bytes(3 * PAGE)));
+            Loan loan = special.lend(pages, pipe.sink());
+            assertThat(pipe.source().spliceTo(second.sink(), 3 * PAGE)).isEqualTo(3 * PAGE);
+            MemorySegment again = loan.reclaim();
+            assertThat(again.address()).isEqualTo(pages.address());
+            Scene.isFresh(again);
+            again.fill((byte) 2);
+            assertThat(before.toArray(JAVA_BYTE)).containsOnly(1);
+            Scene.holds(second.source(), 0, 3 * PAGE);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void memoryIsZeroWhoeverHadTheAddressesBefore(PageArena.Option option) {
+        MemorySegment zeros = MemorySegment.ofArray(new byte[3 << 20]);
+        for (int i = 0; i < 20; i++) {
+            try (PageArena special = PageArena.open(option)) {
+                MemorySegment small = special.allocate(100);
+                MemorySegment large = special.allocate(3 << 20);
+                assertThat(small.mismatch(zeros.asSlice(0, 100))).isEqualTo(-1);
+                assertThat(large.mismatch(zeros)).isEqualTo(-1);
+                small.fill((byte) 1);
+                large.fill((byte) 1);
+            }
+        }
+    }
+
+    @Test
+    void whatHasHugePagesBeginsWithOneWhateverWasAllocatedBefore() throws IOException {
+        for (PageArena.Option[] options : new PageArena.Option[][] {
+            {PageArena.Option.HUGE_PAGES}, {PageArena.Option.HUGE_PAGES, PageArena.Option.MEMFD}
+        }) {
+            try (PageArena special = PageArena.open(options)) {
+                special.allocate(PAGE);
+                MemorySegment huge = special.allocate(2 << 20);
+                assertThat(huge.address() % (2 << 20)).isZero();
+                assertThat(flagsOf(huge.address())).contains("hg");
+            }
         }
     }
 

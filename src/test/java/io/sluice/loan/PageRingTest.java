@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sluice.Pipe;
-import io.sluice.testing.Await;
+import io.sluice.testing.Allocations;
 import io.sluice.testing.ExpectNoLeaks;
 import io.sluice.testing.Workbench;
 import java.io.IOException;
@@ -147,19 +147,40 @@ class PageRingTest {
     }
 
     @Test
-    void aReaderThatIsGoneEndsIt() throws Exception {
-        pipe.capacity(2 * PAGE);
-        FutureTask<Void> gone = start(() -> {
-            Await.until(() -> pipe.available() == 2 * PAGE, "a full pipe");
-            pipe.source().close();
-            return null;
+    void aSlotIsHadWithoutWaitingOrNotAtAll() throws Exception {
+        Scene.assumePagesAreReferenced();
+        for (int i = 0; i < 3; i++) {
+            fill(ring.tryAcquire().orElseThrow());
+            ring.publish(SLOT);
+        }
+        assertThat(ring.tryAcquire()).isEmpty();
+        Allocations.awaitNone(() -> {
+            if (ring.tryAcquire().isPresent()) {
+                throw new AssertionError("nothing was read");
+            }
         });
-        ring.acquire();
-        assertThatThrownBy(() -> ring.publish(SLOT)).isInstanceOf(IOException.class);
-        gone.get();
-        ring.acquire();
-        assertThatThrownBy(() -> ring.publish(SLOT)).isInstanceOf(IOException.class);
-        assertThatThrownBy(() -> ring.publish(1)).isInstanceOf(IOException.class);
+        assertThatIllegalStateException().isThrownBy(() -> ring.publish(1)).withMessageContaining("acquire()");
+        Scene.holds(pipe.source(), 0, SLOT);
+        MemorySegment slot = ring.tryAcquire().orElseThrow();
+        Scene.isOpenInPlace(slot);
+        assertThat(ring.acquire()).isEqualTo(slot);
+        ring.publish(SLOT);
+        assertThat(ring.tryAcquire()).isEmpty();
+    }
+
+    @Test
+    void aSlotThatWasPassedOnIsHadFreshWithoutWaiting() throws Exception {
+        try (Pipe second = Pipe.open()) {
+            for (int i = 0; i < 3; i++) {
+                fill(ring.tryAcquire().orElseThrow());
+                ring.publish(SLOT);
+            }
+            assertThat(pipe.source().spliceTo(second.sink(), SLOT)).isEqualTo(SLOT);
+            MemorySegment slot = ring.tryAcquire().orElseThrow();
+            Scene.isFresh(slot);
+            slot.fill((byte) 1);
+            Scene.holds(second.source(), 0, SLOT);
+        }
     }
 
     @Test
@@ -185,6 +206,9 @@ class PageRingTest {
     void belongsToItsThread() throws Exception {
         start(() -> {
                     assertThatThrownBy(ring::acquire).isInstanceOf(WrongThreadException.class);
+                    assertThatThrownBy(ring::tryAcquire).isInstanceOf(WrongThreadException.class);
+                    assertThatThrownBy(ring::unsent).isInstanceOf(WrongThreadException.class);
+                    assertThatThrownBy(ring::flush).isInstanceOf(WrongThreadException.class);
                     assertThatThrownBy(() -> ring.publish(1)).isInstanceOf(WrongThreadException.class);
                     assertThatThrownBy(ring::close).isInstanceOf(WrongThreadException.class);
                     return null;
@@ -210,6 +234,7 @@ class PageRingTest {
         Scene.holds(pipe.source(), 0, content.length);
         assertThatExceptionOfType(IndexOutOfBoundsException.class)
                 .isThrownBy(() -> stream.write(content, 1, content.length));
+        assertThatThrownBy(() -> stream.write(1)).isInstanceOf(IOException.class);
         try (PrintStream print = new PrintStream(ring.outputStream(), false, StandardCharsets.UTF_8)) {
             print.print("still open: ✓");
         }

@@ -188,7 +188,11 @@ final class Writer implements AutoCloseable {
 
     private void closeRing() {
         if (ring != null) {
-            ring.close();
+            try {
+                ring.close();
+            } catch (IOException e) {
+                // It flushes again what it could not, which the pipe's end was seen to have prevented.
+            }
             ring = null;
         }
     }

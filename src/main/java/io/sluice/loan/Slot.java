@@ -1,0 +1,111 @@
+package io.sluice.loan;
+
+import io.sluice.PipeSink;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/** One slot of a ring: its memory, what the pipe has of it, and what the pipe was to have. */
+final class Slot {
+    private MemorySegment segment;
+    private @Nullable Loan loan;
+    private long wanted;
+
+    /** Invariant: of what is wanted, the first bytes are in the pipe, or have passed through it, and no others. */
+    private long sent;
+
+    Slot(MemorySegment segment) {
+        this.segment = segment;
+    }
+
+    MemorySegment segment() {
+        return segment;
+    }
+
+    long sent() {
+        return sent;
+    }
+
+    long wanted() {
+        return wanted;
+    }
+
+    boolean isLent() {
+        return loan != null;
+    }
+
+    boolean isInPipe() {
+        return loan != null && loan.state() == Loan.State.IN_PIPE;
+    }
+
+    /** Opens the slot to Java, once its reader has taken it; whether he passed it on. */
+    boolean open() throws InterruptedException {
+        return loan != null && takeBack(loan, loan.await());
+    }
+
+    /** As {@link #open}, when it is not in the pipe. */
+    boolean openNow() {
+        return loan != null && takeBack(loan, loan.state());
+    }
+
+    private boolean takeBack(Loan ended, Loan.State state) {
+        segment = ended.reclaim();
+        loan = null;
+        return state == Loan.State.FORWARDED;
+    }
+
+    /** Sends the first bytes, except those that were sent before: lends them if it may and none were, or else copies them. */
+    void send(long bytes, PageArena arena, PipeSink sink, boolean mayLend) throws IOException {
+        if (bytes < sent || bytes > segment.byteSize()) {
+            throw new IndexOutOfBoundsException(bytes + " bytes of a slot of " + segment.byteSize()
+                    + (sent == 0 ? "" : ", of which " + sent + " were sent already"));
+        }
+        wanted = bytes;
+        if (mayLend && sent == 0) {
+            loan = arena.lend(segment.asSlice(0, bytes), sink);
+            sent = loan.accepted();
+        }
+        copyRest(sink);
+        wanted = 0;
+        sent = 0;
+    }
+
+    // Of a loan that was cut short, the rest is copied: that says what is wrong with the sink, or goes well after all.
+    private void copyRest(PipeSink sink) throws IOException {
+        MemorySegment bytes = loan == null ? segment : alias(Arena.global());
+        while (sent < wanted) {
+            ByteBuffer rest = bytes.asSlice(sent, Math.min(wanted - sent, Integer.MAX_VALUE))
+                    .asByteBuffer();
+            try {
+                sink.write(rest);
+            } finally {
+                sent += rest.position();
+            }
+        }
+    }
+
+    /** After it was lent: nothing is to be waited for if a native call kept the memory open, because it has other pages already. */
+    void forgetLoanIfOpen() {
+        if (segment.scope().isAlive()) {
+            loan = null;
+        }
+    }
+
+    /** A copy of what is wanted and not sent. */
+    MemorySegment unsent() {
+        long rest = wanted - sent;
+        try (Arena reading = Arena.ofConfined()) {
+            return Arena.ofAuto()
+                    .allocate(rest, 1)
+                    .copyFrom(alias(reading).asSlice(sent, rest))
+                    .asReadOnly();
+        }
+    }
+
+    /** The memory, to be read, although it may be closed to Java: reading what is lent harms nobody. */
+    private MemorySegment alias(Arena scope) {
+        return MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize(), scope, null);
+    }
+}
