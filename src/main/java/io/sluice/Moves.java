@@ -28,6 +28,12 @@ final class Moves {
     private static final int FLAGS = Linux.SPLICE_F_NONBLOCK();
     private static final long LONGEST_PAUSE_NANOS = 1_000_000;
 
+    /** Attempts that a platform thread makes within some 5 µs before it sleeps, where that is less than being woken takes. */
+    private static final int BRIEF_ROUNDS = Runtime.getRuntime().availableProcessors() > 1 ? 4 : 0;
+
+    private static final int SHORTEST_SPIN = 16;
+    private static final int ROUNDS_BEFORE_PAUSE = BRIEF_ROUNDS + 3;
+
     /** An attempt that returns bytes, 0 for would block, −1 for the end of input. */
     @FunctionalInterface
     interface Attempt {
@@ -256,9 +262,10 @@ final class Moves {
     /**
      * Waits for the side that held up the attempt before: the source if it has nothing, else the target if it has no room.
      *
-     * <p>A virtual thread first lets others run once, which is often all that the other side needs. Where both sides say that they are ready
-     * although nothing moved, the state is one that passes, or a descriptor that reports an error for good; a growing pause keeps that from
-     * becoming a spin.
+     * <p>A virtual thread first lets others run once, which is often all that the other side needs. A platform thread whose pipe has memory,
+     * a pipe or the null device at its other side spins for a few microseconds: who fills or drains it may work at memory's speed, and
+     * being woken takes longer. Where both sides say that they are ready although nothing moved, what was missing has come meanwhile. Where
+     * they go on saying so, a descriptor reports an error for good; a growing pause keeps that from becoming a spin.
      *
      * @param from the source, or null if it is memory
      * @param to the target, or null if it is memory
@@ -268,6 +275,10 @@ final class Moves {
     static void await(@Nullable Side from, @Nullable Side to, int round) throws ErrnoException {
         if (round == 0 && Thread.currentThread().isVirtual()) {
             Thread.yield();
+        } else if (round < BRIEF_ROUNDS && !Thread.currentThread().isVirtual() && isFast(from) && isFast(to)) {
+            for (int i = 0; i < SHORTEST_SPIN << round; i++) {
+                Thread.onSpinWait();
+            }
         } else if (from != null && to != null) {
             awaitEither(from, to, round);
         } else if (from != null) {
@@ -277,14 +288,22 @@ final class Moves {
         }
     }
 
+    private static boolean isFast(@Nullable Side side) {
+        return side == null || side.isPipe() || side.kind() == Fd.Kind.NULL;
+    }
+
     private static void awaitEither(Side from, Side to, int round) throws ErrnoException {
+        if (to.kind() == Fd.Kind.NULL && round < ROUNDS_BEFORE_PAUSE) {
+            awaitReady(from, Linux.POLLIN(), to, Long.MAX_VALUE); // nothing else can have been missing
+            return;
+        }
         int ready = ready(from, to);
         if ((ready & 1) == 0) {
             awaitReady(from, Linux.POLLIN(), to, Long.MAX_VALUE);
         } else if ((ready & 2) == 0) {
             awaitReady(to, Linux.POLLOUT(), from, Long.MAX_VALUE);
-        } else {
-            LockSupport.parkNanos(Math.min(1000L << Math.min(round, 10), LONGEST_PAUSE_NANOS));
+        } else if (round >= ROUNDS_BEFORE_PAUSE) {
+            LockSupport.parkNanos(Math.min(1000L << Math.min(round - ROUNDS_BEFORE_PAUSE, 10), LONGEST_PAUSE_NANOS));
         }
     }
 

@@ -219,9 +219,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
         }
         if (!Thread.currentThread().isInterrupted()) {
             long n = spliceNow(from, fromOffset, to, toOffset, max);
-            if (n != 0) {
-                return n;
-            }
+            return n != 0 ? n : afterWaiting(from, to, () -> spliceNow(from, fromOffset, to, toOffset, max));
         }
         return untilMoved(from, to, () -> spliceNow(from, fromOffset, to, toOffset, max));
     }
@@ -249,6 +247,16 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
      * the channels of java.nio are, except that bytes which did move are always reported.
      */
     final long untilMoved(@Nullable Side from, @Nullable Side to, Moves.Attempt attempt) throws IOException {
+        return untilMoved(from, to, attempt, false);
+    }
+
+    /** As {@link #untilMoved}, after an attempt that moved nothing: begins by waiting. */
+    final long afterWaiting(@Nullable Side from, @Nullable Side to, Moves.Attempt attempt) throws IOException {
+        return untilMoved(from, to, attempt, true);
+    }
+
+    private long untilMoved(@Nullable Side from, @Nullable Side to, Moves.Attempt attempt, boolean attempted)
+            throws IOException {
         if ((from != null && !from.descriptor().isOpen())
                 || (to != null && !to.descriptor().isOpen())) {
             throw new ClosedChannelException();
@@ -257,7 +265,9 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
         begin();
         try {
             for (int round = 0; n == 0; round++) {
-                n = attempt.make();
+                if (round > 0 || !attempted) {
+                    n = attempt.make();
+                }
                 if (n == 0) {
                     Moves.await(from, to, round);
                 }

@@ -248,9 +248,7 @@ public final class PipeSink extends PipeEnd implements WritableByteChannel {
     private long writeSome(MemorySegment from) throws IOException {
         if (!Thread.currentThread().isInterrupted()) {
             long n = Moves.write(side, from);
-            if (n != 0) {
-                return n;
-            }
+            return n != 0 ? n : afterWaiting(null, side, () -> Moves.write(side, from));
         }
         return untilMoved(null, side, () -> Moves.write(side, from));
     }
@@ -261,15 +259,13 @@ public final class PipeSink extends PipeEnd implements WritableByteChannel {
             return untilMoved(null, side, () -> Moves.lend(side, address, length, entry));
         }
         long n = Moves.lend(side, address, length, entry);
-        return n != 0 || !wait ? n : untilMoved(null, side, () -> Moves.lend(side, address, length, entry));
+        return n != 0 || !wait ? n : afterWaiting(null, side, () -> Moves.lend(side, address, length, entry));
     }
 
     private long lend(long[] addresses, long[] lengths, Ledger.@Nullable Entry[] lent) throws IOException {
         if (!Thread.currentThread().isInterrupted()) {
             long n = Moves.lend(side, addresses, lengths, lent);
-            if (n != 0) {
-                return n;
-            }
+            return n != 0 ? n : afterWaiting(null, side, () -> Moves.lend(side, addresses, lengths, lent));
         }
         return untilMoved(null, side, () -> Moves.lend(side, addresses, lengths, lent));
     }

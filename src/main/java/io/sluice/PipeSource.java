@@ -155,9 +155,7 @@ public final class PipeSource extends PipeEnd implements ReadableByteChannel {
         }
         if (!Thread.currentThread().isInterrupted()) {
             long n = Moves.tee(side, target.side, max);
-            if (n != 0) {
-                return n;
-            }
+            return n != 0 ? n : afterWaiting(side, target.side, () -> Moves.tee(side, target.side, max));
         }
         return untilMoved(side, target.side, () -> Moves.tee(side, target.side, max));
     }
@@ -192,9 +190,7 @@ public final class PipeSource extends PipeEnd implements ReadableByteChannel {
         }
         if (!Thread.currentThread().isInterrupted()) {
             long n = Moves.read(side, into);
-            if (n != 0) {
-                return n;
-            }
+            return n != 0 ? n : afterWaiting(side, null, () -> Moves.read(side, into));
         }
         return untilMoved(side, null, () -> Moves.read(side, into));
     }

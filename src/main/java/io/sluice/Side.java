@@ -60,13 +60,13 @@ record Side(
 
     /** A call of which {@code n} is the result took bytes out for good. Less than it asked for means that it found the pipe empty. */
     void taken(long n, long asked, long enteredBefore) {
-        if (ledger != null) {
-            if (n > 0) {
-                ledger.leave(n, false);
-            }
-            if (n < asked && (n >= 0 || n == -Linux.EAGAIN())) {
-                ledger.empty(enteredBefore);
-            }
+        if (ledger == null) {
+            return;
+        }
+        if (n < asked && (n >= 0 || n == -Linux.EAGAIN())) {
+            ledger.leaveEmpty(Math.max(n, 0), enteredBefore);
+        } else if (n > 0) {
+            ledger.leave(n, false);
         }
     }
 

@@ -8,6 +8,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.ToIntFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -29,7 +30,8 @@ final class Measurements {
 
     private record Round(List<Double> nanos, List<Double> bytes) {}
 
-    private static final String ROW = "%-33s %5s  %-20s  %-20s  %-20s  %-20s  %-22s %5s %8s%n";
+    private static final String ROW = "%-33s %5s  %-20s  %-20s  %-20s  %-20s";
+    private static final String DIFFERENCE = "  %-22s %5s";
 
     private final Map<Operation, Map<Caller, List<Round>>> rounds = new EnumMap<>(Operation.class);
 
@@ -40,21 +42,36 @@ final class Measurements {
                 .add(new Round(nanos, bytes));
     }
 
-    /** A line per operation: median (least – most) of all samples; the first difference is taken within each round. */
-    String table() {
+    /** A line per operation, with what the API adds to each system call that C makes. */
+    String perCall() {
+        return table("API − C, per call", operation -> operation.calls, Caller.C);
+    }
+
+    /** A line per operation, with what the API adds to all of its system calls, made from Java and from C. */
+    String perOperation() {
+        return table("API − %s", operation -> 1, Caller.SYSCALL, Caller.C);
+    }
+
+    // Median (least – most) of all samples; the first of each pair of differences is taken within each round.
+    private String table(String title, ToIntFunction<Operation> divisor, Caller... bases) {
         List<Object> head = new ArrayList<>(List.of("operation", "calls"));
         Arrays.stream(Caller.values()).forEach(caller -> head.add(caller.words));
-        head.addAll(List.of("API − C, per call", "least", "B/op"));
-        StringBuilder table = new StringBuilder(row(head));
+        for (Caller base : bases) {
+            head.addAll(List.of(title.formatted(base.words), "least"));
+        }
+        head.add("B/op");
+        StringBuilder table = new StringBuilder(row(head, bases.length));
         rounds.forEach((operation, callers) -> {
             List<Object> cells = new ArrayList<>(List.of(operation.words, operation.calls));
             Arrays.stream(Caller.values()).forEach(caller -> cells.add(range(nanos(callers.get(caller)), "%.0f")));
-            cells.add(range(differences(operation, callers), "%+.0f"));
-            cells.add(leastDifference(operation, callers));
+            for (Caller base : bases) {
+                cells.add(range(differences(callers, base, divisor.applyAsInt(operation)), "%+.0f"));
+                cells.add(leastDifference(callers, base, divisor.applyAsInt(operation)));
+            }
             List<Double> bytes = bytes(callers.get(Caller.API));
             // JMH itself allocates a few kilobytes per sample, which is a fraction of a byte per operation.
             cells.add(bytes.isEmpty() ? "–" : String.format(Locale.ROOT, "%.0f", median(bytes)));
-            table.append(row(cells));
+            table.append(row(cells, bases.length));
         });
         return table.toString();
     }
@@ -78,25 +95,25 @@ final class Measurements {
                 .collect(Collectors.joining(", ", "[", "]"));
     }
 
-    private static String row(List<Object> cells) {
-        return String.format(Locale.ROOT, ROW, cells.toArray());
+    private static String row(List<Object> cells, int differences) {
+        return String.format(Locale.ROOT, ROW + DIFFERENCE.repeat(differences) + " %8s%n", cells.toArray());
     }
 
     // What slows the machine down for a while slows both down, so only neighbours in time are compared.
-    private static List<Double> differences(Operation operation, Map<Caller, List<Round>> callers) {
-        List<Round> c = callers.getOrDefault(Caller.C, List.of());
+    private static List<Double> differences(Map<Caller, List<Round>> callers, Caller base, int divisor) {
+        List<Round> from = callers.getOrDefault(base, List.of());
         List<Round> api = callers.getOrDefault(Caller.API, List.of());
-        return IntStream.range(0, Math.min(c.size(), api.size()))
-                .mapToObj(i -> (median(api.get(i).nanos) - median(c.get(i).nanos)) / operation.calls)
+        return IntStream.range(0, Math.min(from.size(), api.size()))
+                .mapToObj(i -> (median(api.get(i).nanos) - median(from.get(i).nanos)) / divisor)
                 .toList();
     }
 
-    private static String leastDifference(Operation operation, Map<Caller, List<Round>> callers) {
-        List<Double> c = nanos(callers.get(Caller.C));
+    private static String leastDifference(Map<Caller, List<Round>> callers, Caller base, int divisor) {
+        List<Double> from = nanos(callers.get(base));
         List<Double> api = nanos(callers.get(Caller.API));
-        return c.isEmpty() || api.isEmpty()
+        return from.isEmpty() || api.isEmpty()
                 ? "–"
-                : String.format(Locale.ROOT, "%+.0f", (Collections.min(api) - Collections.min(c)) / operation.calls);
+                : String.format(Locale.ROOT, "%+.0f", (Collections.min(api) - Collections.min(from)) / divisor);
     }
 
     private static List<Double> nanos(List<Round> rounds) {
@@ -111,7 +128,7 @@ final class Measurements {
                 : rounds.stream().map(Round::bytes).flatMap(Collection::stream).toList();
     }
 
-    private static String range(List<Double> values, String format) {
+    static String range(List<Double> values, String format) {
         if (values.isEmpty()) {
             return "–";
         }
@@ -124,7 +141,7 @@ final class Measurements {
                 sorted.getLast());
     }
 
-    private static double median(List<Double> values) {
+    static double median(List<Double> values) {
         List<Double> sorted = values.stream().sorted().toList();
         int half = sorted.size() / 2;
         return sorted.size() % 2 == 1 ? sorted.get(half) : (sorted.get(half - 1) + sorted.get(half)) / 2;

@@ -1,5 +1,8 @@
 package io.sluice.bench;
 
+import java.util.EnumSet;
+import java.util.Set;
+
 /** One row of the comparison: two benchmarks, through the API and through system calls alone, and their twin in C. */
 enum Operation {
     SPLICE_BLOCKED("splice, empty pipe", 1, WouldBlockBenchmark.class, "splice"),
@@ -12,7 +15,17 @@ enum Operation {
     TEE_DRAIN("4 KiB: tee, splice to /dev/null", 2, MoveBenchmark.class, "teeDrain"),
     POOL("pool: take, FIONREAD, give back", 1, PipePoolBenchmark.class, "pool"),
     OPEN_CLOSE("pipe: open, close", 3, PipePoolBenchmark.class, "openClose"),
-    OPEN_CLOSE_SINGLE("pipe, one descriptor: open, close", 5, PipePoolBenchmark.class, "openCloseSingle");
+    OPEN_CLOSE_SINGLE("pipe, one descriptor: open, close", 5, PipePoolBenchmark.class, "openCloseSingle"),
+    LEND_PAGE_SPLICE("4 KiB: lend, splice to /dev/null", 2, LendingBenchmark.class, "pageSplice"),
+    LEND_PAGE_READ("4 KiB: lend, read", 2, LendingBenchmark.class, "pageRead"),
+    LEND_PAGES_SPLICE("64 KiB: lend, splice to /dev/null", 2, LendingBenchmark.class, "pagesSplice"),
+    LEND_PAGES_READ("64 KiB: lend, read", 2, LendingBenchmark.class, "pagesRead");
+
+    /** What a call costs. */
+    static final Set<Operation> CALLS = EnumSet.range(SPLICE_BLOCKED, OPEN_CLOSE_SINGLE);
+
+    /** What lending costs on top of its calls. */
+    static final Set<Operation> LENDING = EnumSet.range(LEND_PAGE_SPLICE, LEND_PAGES_READ);
 
     /** For people. */
     final String words;

@@ -22,7 +22,8 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /**
  * What Java adds to a call: the benchmarks in turn with the same loops in C, several rounds of them, in one table.
  *
- * <p>Arguments: {@code --rounds <n>}, 3 unless given, and {@code --virtual} to have virtual threads make the calls.
+ * <p>Arguments: {@code --rounds <n>}, 3 unless given; {@code --virtual} to have virtual threads make the calls; and {@code --lending} to
+ * compare lending memory instead, where what the API adds is not calls but the lifetime of what is lent.
  */
 final class Overhead {
     private static final Path FOLDER = Path.of("target/benchmarks");
@@ -39,20 +40,22 @@ final class Overhead {
     static void run(String[] args) throws IOException, InterruptedException, RunnerException {
         int rounds = 3;
         boolean virtual = false;
+        boolean lending = false;
         for (int i = 0; i < args.length; i++) {
             switch (args[i]) {
                 case "--rounds" -> rounds = Integer.parseInt(args[++i]);
                 case "--virtual" -> virtual = true;
+                case "--lending" -> lending = true;
                 default -> throw new IllegalArgumentException("no argument of the comparison: " + args[i]);
             }
         }
-        String machine = machine() + (virtual ? ", virtual threads" : "");
+        String machine = Machine.describe() + (virtual ? ", virtual threads" : "");
         System.out.println(machine);
-        Optional<Twin> twin = Twin.compile(FOLDER);
+        Optional<Twin> twin = Twin.compile("twin", FOLDER);
         Measurements measured = new Measurements();
         for (int round = 1; round <= rounds; round++) {
             System.out.print("round " + round + " of " + rounds + " ");
-            for (Operation operation : Operation.values()) {
+            for (Operation operation : lending ? Operation.LENDING : Operation.CALLS) {
                 System.out.print('.');
                 System.out.flush();
                 if (twin.isPresent()) {
@@ -64,18 +67,18 @@ final class Overhead {
             }
             System.out.println();
         }
-        Path file = FOLDER.resolve(virtual ? "overhead-virtual.json" : "overhead.json");
+        Path file = FOLDER.resolve((lending ? "lending" : "overhead") + (virtual ? "-virtual.json" : ".json"));
         Files.writeString(
                 file, "{\n  \"machine\": \"" + machine + "\",\n  \"operations\": " + measured.json() + "\n}\n");
         System.out.println();
-        System.out.println(measured.table());
+        System.out.println(lending ? measured.perOperation() : measured.perCall());
         System.out.println("""
-                Median (least – most), in nanoseconds per operation. The differences are per system call: that of the medians,
+                Median (least – most), in nanoseconds per operation. The differences are per %s: that of the medians,
                 taken within each round, and that of the least. On a busy machine only the least mean something; nothing is
                 pinned to a CPU. A JVM always has several threads. With a second one, idle as it may be, the kernel takes and
                 drops a reference on every file of a call, which a process with one thread is spared; so Java is compared with
                 C in two threads.
-                All samples: %s""".formatted(file));
+                All samples: %s""".formatted(lending ? "operation" : "system call", file));
     }
 
     private static List<Double> inC(Twin twin, Operation operation, int idleThreads)
@@ -113,19 +116,5 @@ final class Overhead {
             }
         }
         measured.add(operation, caller, nanos, bytes);
-    }
-
-    private static String machine() throws IOException {
-        String model = Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
-                .filter(line -> line.startsWith("model name"))
-                .map(line -> line.substring(line.indexOf(':') + 1).strip())
-                .findFirst()
-                .orElse(System.getProperty("os.arch"));
-        return String.join(
-                ", ",
-                "Linux " + System.getProperty("os.version"),
-                Runtime.getRuntime().availableProcessors() + " × " + model,
-                System.getProperty("java.vm.name") + " " + Runtime.version(),
-                "load " + Files.readString(Path.of("/proc/loadavg")).split(" ")[0]);
     }
 }

@@ -7,10 +7,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
-/** The C program that makes the calls of the benchmarks. */
+/** A C program that does what benchmarks do. */
 final class Twin {
-    private static final Path SOURCE = Path.of("src/jmh/java/io/sluice/bench/twin.c");
+    private static final Path SOURCES = Path.of("src/jmh/java/io/sluice/bench");
 
     private final Path program;
 
@@ -18,12 +19,13 @@ final class Twin {
         this.program = program;
     }
 
-    /** Compiles it, or says why there is none. */
-    static Optional<Twin> compile(Path folder) throws IOException, InterruptedException {
-        Path program = folder.resolve("twin").toAbsolutePath();
+    /** Compiles the C file of that name beside this one, or says why there is none. */
+    static Optional<Twin> compile(String name, Path folder) throws IOException, InterruptedException {
+        Path program = folder.resolve(name).toAbsolutePath();
         Files.createDirectories(folder);
         try {
-            output("gcc", "-O2", "-pthread", "-o", program.toString(), SOURCE.toString());
+            String source = SOURCES.resolve(name + ".c").toString();
+            output("gcc", "-O2", "-pthread", "-o", program.toString(), source);
             return Optional.of(new Twin(program));
         } catch (IOException e) {
             System.out.println("No comparison with C: " + e.getMessage());
@@ -31,16 +33,12 @@ final class Twin {
         }
     }
 
-    /** Nanoseconds per operation, one number per sample. */
-    List<Double> run(String operation, int idleThreads, int samples, long millis)
-            throws IOException, InterruptedException {
-        String text = output(
-                program.toString(),
-                operation,
-                Integer.toString(idleThreads),
-                Integer.toString(samples),
-                Long.toString(millis));
-        return text.lines().map(Double::valueOf).toList();
+    /** The numbers it prints, one on each line. */
+    List<Double> run(Object... arguments) throws IOException, InterruptedException {
+        String[] command = Stream.concat(Stream.of(program), Arrays.stream(arguments))
+                .map(Object::toString)
+                .toArray(String[]::new);
+        return output(command).lines().map(Double::valueOf).toList();
     }
 
     private static String output(String... command) throws IOException, InterruptedException {

@@ -13,10 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, BATCH = 256 };
+enum { BLOCK = 4096, BLOCKS = 64 << 10, BATCH = 256 };
 
 struct duct {
     int out; /* the read end */
@@ -25,7 +26,8 @@ struct duct {
 
 static struct duct a, b;
 static int null_device;
-static _Alignas(BLOCK) char memory[BLOCK];
+static _Alignas(BLOCK) char memory[BLOCKS];
+static _Alignas(BLOCK) char lent[BLOCKS];
 
 static void fail(const char *what) {
     perror(what);
@@ -52,6 +54,12 @@ static void moved(ssize_t n, const char *what) {
     }
 }
 
+static void all(ssize_t n, size_t length, const char *what) {
+    if (n != (ssize_t)length) {
+        fail(what);
+    }
+}
+
 static void fill(int fd) {
     while (write(fd, memory, BLOCK) > 0) {
     }
@@ -63,6 +71,11 @@ static void fill_a(void) {
 
 static void one_block_in_a(void) {
     moved(write(a.in, memory, BLOCK), "write");
+}
+
+static void touch(void) {
+    memset(lent, 1, sizeof lent);
+    memset(memory, 1, sizeof memory);
 }
 
 static void nothing(void) {}
@@ -130,6 +143,37 @@ static void open_close_single(void) {
     close(both);
 }
 
+static void lend(size_t length) {
+    struct iovec range = {.iov_base = lent, .iov_len = length};
+    all(vmsplice(a.in, &range, 1, SPLICE_F_NONBLOCK), length, "vmsplice");
+}
+
+static void lend_splice(size_t length) {
+    lend(length);
+    all(splice(a.out, NULL, null_device, NULL, length, SPLICE_F_NONBLOCK), length, "splice");
+}
+
+static void lend_read(size_t length) {
+    lend(length);
+    all(read(a.out, memory, BLOCKS), length, "read");
+}
+
+static void lend_page_splice(void) {
+    lend_splice(BLOCK);
+}
+
+static void lend_page_read(void) {
+    lend_read(BLOCK);
+}
+
+static void lend_pages_splice(void) {
+    lend_splice(BLOCKS);
+}
+
+static void lend_pages_read(void) {
+    lend_read(BLOCKS);
+}
+
 static const struct operation {
     const char *name;
     void (*prepare)(void);
@@ -146,6 +190,10 @@ static const struct operation {
     {"PipePoolBenchmark.pool", nothing, prove_empty},
     {"PipePoolBenchmark.openClose", nothing, open_close},
     {"PipePoolBenchmark.openCloseSingle", nothing, open_close_single},
+    {"LendingBenchmark.pageSplice", touch, lend_page_splice},
+    {"LendingBenchmark.pageRead", touch, lend_page_read},
+    {"LendingBenchmark.pagesSplice", touch, lend_pages_splice},
+    {"LendingBenchmark.pagesRead", touch, lend_pages_read},
 };
 
 static void *idle(void *unused) {

@@ -16,6 +16,10 @@ public class Gate {
     private static final int CLOSED = 1 << 31;
     private static final int TAKEN = 1 << 30;
     private static final int QUEUED = 1 << 29;
+
+    /** A microsecond or two, which is as long as most calls take, and less than being parked and woken. */
+    private static final int SPINS = 50;
+
     private static final VarHandle STATE;
 
     static {
@@ -113,6 +117,9 @@ public class Gate {
         queue.lock();
         head = Thread.currentThread();
         try {
+            for (int i = 0; i < SPINS && isTaken(); i++) {
+                Thread.onSpinWait();
+            }
             while (true) {
                 int now = state;
                 if (now < 0 && !evenIfClosed) {
@@ -133,6 +140,11 @@ public class Gate {
                 Thread.currentThread().interrupt();
             }
         }
+    }
+
+    /** Whether a call is alone now. */
+    final boolean isTaken() {
+        return (state & TAKEN) != 0;
     }
 
     /** Whether calls wait to be alone. */

@@ -79,6 +79,9 @@ public final class Ledger {
         }
     }
 
+    /** A few microseconds. */
+    private static final int SPINS = 200;
+
     private final Level level;
     private final Gate entering;
     private final Gate leaving;
@@ -91,6 +94,9 @@ public final class Ledger {
 
     /** Up to where the kernel agreed that everything had left by our own calls; written alone in both. */
     private volatile long confirmed;
+
+    /** Somebody wants the count compared, and a call of ours was under way. */
+    private volatile boolean asked;
 
     /** Somebody has the pipe open without our being told; what was promised of readers was not promised of him. */
     private volatile boolean strangers;
@@ -201,6 +207,32 @@ public final class Ledger {
             mark(left, left + n);
         }
         LEFT.setRelease(this, left + n);
+        answer();
+    }
+
+    /**
+     * Bytes have left for good, and the call that took them found the pipe empty then. This spares asking the kernel: if all that had entered
+     * before the call has left, and nothing has entered since, the count agrees.
+     *
+     * @param n bytes, or 0
+     * @param enteredBefore what had entered before that call was made
+     */
+    public void leaveEmpty(long n, long enteredBefore) {
+        LEFT.setRelease(this, left + n);
+        if (lends && confirmed < enteredBefore && left == enteredBefore && entering.tryTakeAlone()) {
+            if (entered == enteredBefore) {
+                confirmed = enteredBefore;
+            }
+            entering.exitAlone();
+        }
+        answer();
+    }
+
+    // Who asks while a call takes bytes out does not wait for it to end. It answers in his place.
+    private void answer() {
+        if (asked) {
+            asked = confirmed < left && !isShared() && !tryConfirm();
+        }
         signal();
     }
 
@@ -212,21 +244,6 @@ public final class Ledger {
     /** Bytes that have entered so far. */
     public long entered() {
         return entered;
-    }
-
-    /**
-     * The call that is inside has found the pipe empty, which spares asking the kernel: if all that had entered before it has left, and
-     * nothing has entered since, the count agrees.
-     *
-     * @param enteredBefore what had entered before that call was made
-     */
-    public void empty(long enteredBefore) {
-        if (lends && confirmed < enteredBefore && left == enteredBefore && entering.tryTakeAlone()) {
-            if (entered == enteredBefore) {
-                confirmed = enteredBefore;
-            }
-            entering.exitAlone();
-        }
     }
 
     /** The end where bytes come out was given to somebody else, who may take them by reference. */
@@ -266,10 +283,17 @@ public final class Ledger {
     }
 
     private Place ask(Entry entry) {
+        if (!leaving.tryTakeAlone()) {
+            asked = true;
+            if (!leaving.tryTakeAlone()) {
+                return Place.IN_PIPE; // or just taken, by a call that is yet to say how
+            }
+        }
         // With no call of ours under way, everything that we took out is counted, and marked if it was passed on.
-        leaving.takeAlone();
         try {
-            confirm();
+            if (!isShared()) {
+                confirm();
+            }
             if (isShared()) {
                 return placeAmongOthers(entry);
             } else if (confirmed >= entry.end) {
@@ -299,7 +323,7 @@ public final class Ledger {
 
     /** An end is about to be closed, after which the kernel may no longer be asked. */
     public void closing() {
-        if (lends && leaving.tryTakeAlone()) {
+        if (lends && !isShared() && leaving.tryTakeAlone()) {
             try {
                 confirm();
             } finally {
@@ -308,15 +332,24 @@ public final class Ledger {
         }
     }
 
+    private void confirm() {
+        entering.takeAlone();
+        compare();
+    }
+
+    private boolean tryConfirm() {
+        if (!entering.tryTakeAlone()) {
+            return false;
+        }
+        compare();
+        return true;
+    }
+
     /**
      * Compares the count with the kernel's own, with no call of ours under way on either end. Where they differ, somebody of whom nothing is
      * known has opened the pipe too, through {@code /proc} or by inheriting it.
      */
-    private void confirm() {
-        if (isShared()) {
-            return;
-        }
-        entering.takeAlone();
+    private void compare() {
         try {
             int inPipe = level.inPipe();
             if (inPipe == entered - left) {
@@ -349,6 +382,9 @@ public final class Ledger {
     /** Parks the thread until something has left or changed, or for {@code nanos}: a foreign reader tells nobody. */
     public void awaitChange(Entry entry, long nanos) {
         Thread thread = Thread.currentThread();
+        if (!thread.isVirtual() && isLeftSoon()) {
+            return;
+        }
         waiting.add(thread);
         try {
             if (place(entry) == Place.IN_PIPE) {
@@ -357,6 +393,15 @@ public final class Ledger {
         } finally {
             waiting.remove(thread);
         }
+    }
+
+    // A call that is under way is often over before a thread that parks could be woken.
+    private boolean isLeftSoon() {
+        long before = left;
+        for (int i = 0; i < SPINS && leaving.isTaken(); i++) {
+            Thread.onSpinWait();
+        }
+        return left != before;
     }
 
     /** Whether others read or write the pipe, so that waiting means asking the kernel now and then. */

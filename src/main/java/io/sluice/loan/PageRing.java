@@ -140,9 +140,8 @@ public final class PageRing implements Closeable, Flushable {
         long sent = slots[current].sent();
         if (sent > 0) {
             long wanted = slots[current].wanted();
-            throw new IllegalStateException(
-                    "publish() failed when " + sent + " of " + wanted + " bytes were in the pipe: publish(" + wanted
-                            + ") sends the rest, publish(" + sent + ") gives it up");
+            throw new IllegalStateException("the slot is partly published, " + sent + " of " + wanted
+                    + " bytes: publish(" + wanted + ") sends the rest, publish(" + sent + ") gives it up");
         }
     }
 
@@ -168,13 +167,45 @@ public final class PageRing implements Closeable, Flushable {
 
     /** Publishes, also what was filled in turn. */
     void send(long bytes) throws IOException {
+        slotToSend().send(bytes, arena, sink, isLent(bytes));
+        sent(bytes);
+    }
+
+    /**
+     * As {@link #publish}, without waiting: sends as much as there is room for.
+     *
+     * @param bytes how many, from the slot's start; the same again until all are sent
+     * @return true if all of them are in the pipe; false if some are not, {@link #sent} says how many are, and this is to be called again, or
+     *     {@link #publish}, before the next slot is acquired
+     * @throws IllegalArgumentException if the slot is partly published and was to be with another number of bytes
+     * @throws IllegalStateException as {@link #publish}
+     * @throws IndexOutOfBoundsException as {@link #publish}
+     * @throws IOException as {@link #publish}
+     * @throws WrongThreadException if this is not the ring's thread
+     */
+    public boolean tryPublish(long bytes) throws IOException {
+        requireFlushed();
+        if (!slotToSend().trySend(bytes, arena, sink, isLent(bytes))) {
+            return false;
+        }
+        sent(bytes);
+        return true;
+    }
+
+    private Slot slotToSend() {
         arena.requireUsable();
         if (!acquired) {
             throw new IllegalStateException("no slot is acquired: acquire() one, fill it, publish() it");
         }
+        return slots[current];
+    }
+
+    private boolean isLent(long bytes) {
+        return bytes > copyBelow && copiesLeft == 0;
+    }
+
+    private void sent(long bytes) {
         Slot slot = slots[current];
-        boolean lends = bytes > copyBelow && copiesLeft == 0;
-        slot.send(bytes, arena, sink, lends);
         if (slot.isLent()) {
             slot.forgetLoanIfOpen();
             current = (current + 1) % slots.length;

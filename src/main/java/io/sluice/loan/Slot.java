@@ -58,11 +58,7 @@ final class Slot {
 
     /** Sends the first bytes, except those that were sent before: lends them if it may and none were, or else copies them. */
     void send(long bytes, PageArena arena, PipeSink sink, boolean mayLend) throws IOException {
-        if (bytes < sent || bytes > segment.byteSize()) {
-            throw new IndexOutOfBoundsException(bytes + " bytes of a slot of " + segment.byteSize()
-                    + (sent == 0 ? "" : ", of which " + sent + " were sent already"));
-        }
-        wanted = bytes;
+        want(bytes);
         if (mayLend && sent == 0) {
             loan = arena.lend(segment.asSlice(0, bytes), sink);
             sent = loan.accepted();
@@ -70,6 +66,37 @@ final class Slot {
         copyRest(sink);
         wanted = 0;
         sent = 0;
+    }
+
+    /** As {@link #send}, as far as there is room; whether all of them are sent. */
+    boolean trySend(long bytes, PageArena arena, PipeSink sink, boolean mayLend) throws IOException {
+        if (loan != null && bytes != loan.requested() && bytes != sent) {
+            throw new IllegalArgumentException("of this slot " + loan.requested() + " bytes are to be sent, of which "
+                    + sent + " are in the pipe; it cannot be " + bytes);
+        }
+        want(bytes);
+        if (loan != null && sent < bytes) {
+            sent += loan.tryLendRest();
+        } else if (mayLend && sent == 0) {
+            loan = arena.tryLend(segment.asSlice(0, bytes), sink).orElse(null);
+            sent = loan == null ? 0 : loan.accepted();
+        } else if (sent < bytes) {
+            sent += sink.tryWrite(segment.asSlice(sent, bytes - sent));
+        }
+        if (sent < bytes) {
+            return false;
+        }
+        wanted = 0;
+        sent = 0;
+        return true;
+    }
+
+    private void want(long bytes) {
+        if (bytes < sent || bytes > segment.byteSize()) {
+            throw new IndexOutOfBoundsException(bytes + " bytes of a slot of " + segment.byteSize()
+                    + (sent == 0 ? "" : ", of which " + sent + " were sent already"));
+        }
+        wanted = bytes;
     }
 
     // Of a loan that was cut short, the rest is copied: that says what is wrong with the sink, or goes well after all.

@@ -183,8 +183,8 @@ class LedgerTest {
     void aReaderWhoFindsThePipeEmptySparesAskingTheKernel() {
         Entry entry = lend(PAGE);
         long before = ledger.entered();
-        read(PAGE);
-        ledger.empty(before);
+        level -= PAGE;
+        ledger.leaveEmpty(PAGE, before);
         level = -1;
         assertThat(ledger.place(entry)).isEqualTo(Place.RELEASED);
     }
@@ -195,7 +195,7 @@ class LedgerTest {
         long before = ledger.entered();
         read(PAGE);
         Entry entry = lend(PAGE);
-        ledger.empty(before);
+        ledger.leaveEmpty(0, before);
         assertThat(ledger.place(entry)).isEqualTo(Place.IN_PIPE);
     }
 
@@ -203,9 +203,9 @@ class LedgerTest {
     void anEmptyPipeProvesNothingWhileAnotherCallPutsBytesIn() {
         Entry entry = lend(PAGE);
         long before = ledger.entered();
-        read(PAGE);
+        level -= PAGE;
         entering.takeAlone();
-        ledger.empty(before);
+        ledger.leaveEmpty(PAGE, before);
         entering.exitAlone();
         level = -1;
         assertThat(ledger.place(entry)).isEqualTo(Place.FORWARDED);
@@ -270,21 +270,26 @@ class LedgerTest {
     }
 
     @Test
-    void bytesThatACallOfOursJustTookAreNotReleasedBeforeItSaidHow() throws Exception {
+    void bytesThatACallOfOursJustTookAreNotReleasedBeforeItSaidHow() {
         ledger.shareSink();
         Entry entry = lend(PAGE);
-        FutureTask<Place> observer = new FutureTask<>(() -> ledger.place(entry));
         leaving.takeAlone();
-        try {
-            level -= PAGE;
-            Thread.ofPlatform().start(observer);
-            Await.until(() -> observer.isDone() || leaving.hasQueue(), "an answer, or a thread that waits");
-            ledger.leave(PAGE, true);
-        } finally {
-            leaving.exitAlone();
-        }
-        assertThat(observer.get()).isNotEqualTo(Place.RELEASED);
+        level -= PAGE;
+        assertThat(ledger.place(entry)).isEqualTo(Place.IN_PIPE);
+        ledger.leave(PAGE, true);
+        leaving.exitAlone();
         assertThat(ledger.place(entry)).isEqualTo(Place.FORWARDED);
+    }
+
+    @Test
+    void whoAsksDuringACallIsAnsweredByIt() {
+        Entry entry = lend(PAGE);
+        leaving.takeAlone();
+        assertThat(ledger.place(entry)).isEqualTo(Place.IN_PIPE);
+        read(PAGE);
+        level = -1;
+        assertThat(ledger.place(entry)).isEqualTo(Place.RELEASED);
+        leaving.exitAlone();
     }
 
     @Test

@@ -56,6 +56,50 @@ class PageRingTest {
     }
 
     @Test
+    void tryingToPublishSendsWhatFitsAndTheRestLater() throws Exception {
+        Scene.assumePagesAreReferenced();
+        assertThat(pipe.sink().capacity(2L * PAGE)).isEqualTo(2L * PAGE);
+        MemorySegment slot = ring.acquire();
+        fill(slot);
+        assertThat(ring.tryPublish(SLOT)).isFalse();
+        assertThat(ring.sent()).isEqualTo(2L * PAGE);
+        Scene.closed(() -> slot.fill((byte) 1));
+        assertThatIllegalStateException().isThrownBy(ring::acquire).withMessageContaining("partly");
+        assertThatIllegalArgumentException().isThrownBy(() -> ring.tryPublish(SLOT - 1));
+        Scene.holds(pipe.source(), 0, 2 * PAGE);
+        assertThat(ring.tryPublish(SLOT)).isTrue();
+        Scene.holds(pipe.source(), 2 * PAGE, SLOT);
+        assertThat(ring.tryAcquire()).isPresent();
+    }
+
+    @Test
+    void whatWasPublishedInPartWithoutWaitingIsCompletedByWaiting() throws Exception {
+        assertThat(pipe.sink().capacity(2L * PAGE)).isEqualTo(2L * PAGE);
+        fill(ring.acquire());
+        assertThat(ring.tryPublish(SLOT)).isFalse();
+        Scene.holds(pipe.source(), 0, (int) ring.sent());
+        long before = ring.sent();
+        ring.publish(SLOT);
+        assertThat(ring.sent()).isZero();
+        Scene.holds(pipe.source(), (int) before, SLOT);
+    }
+
+    @Test
+    void tryingToPublishWithoutRoomLeavesTheSlotOpen() throws Exception {
+        Scene.assumePagesAreReferenced();
+        assertThat(pipe.sink().capacity(4L * PAGE)).isEqualTo(4L * PAGE);
+        fill(ring.acquire());
+        ring.publish(SLOT);
+        MemorySegment slot = ring.acquire();
+        fill(slot);
+        assertThat(ring.tryPublish(SLOT)).isFalse();
+        assertThat(ring.acquire()).isEqualTo(slot);
+        slot.set(JAVA_BYTE, 0, slot.get(JAVA_BYTE, 0));
+        Scene.holds(pipe.source(), 0, SLOT);
+        assertThat(ring.tryPublish(SLOT)).isTrue();
+    }
+
+    @Test
     void aSlotComesBackInPlaceWhenItsReaderCopied() throws Exception {
         long[] addresses = new long[3];
         for (int i = 0; i < 12; i++) {

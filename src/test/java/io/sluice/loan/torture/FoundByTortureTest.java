@@ -13,14 +13,11 @@ import io.sluice.internal.Ledger.Place;
 import io.sluice.internal.Syscalls;
 import io.sluice.loan.Loan;
 import io.sluice.loan.PageArena;
-import io.sluice.testing.Await;
 import io.sluice.testing.Workbench;
 import java.io.File;
 import java.lang.ProcessBuilder.Redirect;
-import java.lang.Thread.State;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
@@ -35,26 +32,6 @@ class FoundByTortureTest {
     @AfterEach
     void clear() throws Exception {
         bench.close();
-    }
-
-    /** The kernel has moved the bytes and the ledger has not yet heard how: whoever asks now has to wait for that. */
-    @Test
-    void howBytesLeftIsKnownBeforeAnyoneHearsThatTheyLeft() throws Exception {
-        int[] inPipe = {0};
-        Gate leaving = new Gate();
-        Ledger ledger = new Ledger(() -> inPipe[0], new Gate(), leaving);
-        ledger.shareSink();
-        Entry entry = lend(ledger, inPipe);
-        leaving.takeAlone();
-        inPipe[0] = 0;
-        FutureTask<Place> asking = new FutureTask<>(() -> ledger.place(entry));
-        Thread thread = Thread.ofPlatform().daemon().start(asking);
-        Await.until(
-                () -> asking.isDone() || thread.getState() == State.WAITING,
-                "an answer, or a thread that waits for it");
-        ledger.leave(PAGE, true);
-        leaving.exitAlone();
-        assertThat(asking.get()).isEqualTo(Place.FORWARDED);
     }
 
     @Test

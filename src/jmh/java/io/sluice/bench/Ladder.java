@@ -1,0 +1,174 @@
+package io.sluice.bench;
+
+import io.sluice.bench.Crew.Effort;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+
+/**
+ * How fast a pipe is, rung by rung, in C and through the API, in turn: a writer and a reader on a processor each, buffers of 256 KiB and a
+ * pipe that holds one of them.
+ *
+ * <p>Arguments: {@code --gib <n>} that a fast rung moves, the first rung a tenth of it, 100 unless given; {@code --rounds <n>}, 5; {@code
+ * --buffers <n>}, 2; {@code --rung <name>}, all; {@code --fill} to have the writer touch every page before it sends it; {@code
+ * --wait <poll|block>} to have C wait in poll at once or within its calls, instead of as Java does, in poll after a few microseconds.
+ */
+final class Ladder {
+    private static final Path FOLDER = Path.of("target/benchmarks");
+    private static final double ENOUGH = 0.95;
+    private static final int WARM_UPS = 3;
+    private static final String ROW = "%-32s %6s  %-22s  %-22s  %8s  %-10s  %7s %7s%n";
+
+    private final Map<Rung, List<Effort>> c = new EnumMap<>(Rung.class);
+    private final Map<Rung, List<Effort>> java = new EnumMap<>(Rung.class);
+    private Set<Rung> rungs = EnumSet.allOf(Rung.class);
+    private long gib = 100;
+    private int rounds = 5;
+    private int buffers = 2;
+    private boolean fills;
+    private String wait = "brief";
+
+    private Ladder() {}
+
+    static void run(String[] args) throws IOException, InterruptedException {
+        Ladder ladder = new Ladder();
+        for (int i = 0; i < args.length; i++) {
+            switch (args[i]) {
+                case "--ladder" -> {}
+                case "--gib" -> ladder.gib = Long.parseLong(args[++i]);
+                case "--rounds" -> ladder.rounds = Integer.parseInt(args[++i]);
+                case "--buffers" -> ladder.buffers = Integer.parseInt(args[++i]);
+                case "--rung" -> ladder.rungs = EnumSet.of(Rung.valueOf(args[++i]));
+                case "--fill" -> ladder.fills = true;
+                case "--wait" -> ladder.wait = args[++i];
+                default -> throw new IllegalArgumentException("no argument of the ladder: " + args[i]);
+            }
+        }
+        ladder.climb();
+    }
+
+    private void climb() throws IOException, InterruptedException {
+        int[] processors = Machine.processors();
+        int writer = processors[0];
+        int reader = processors[1 % processors.length];
+        String machine = Machine.describe();
+        System.out.println(machine);
+        System.out.printf(
+                "%d buffers of 256 KiB, %s; C waits as \"%s\"; writer on processor %d, reader on %d%n",
+                buffers, fills ? "every page touched before it is sent" : "filled once", wait, writer, reader);
+        Optional<Twin> twin = Twin.compile("ladder", FOLDER);
+        for (Rung rung : rungs) {
+            System.out.print(rung.words + " ");
+            for (int i = 0; i < WARM_UPS; i++) {
+                new Climb(rung, whole(bytes(rung) / 20), buffers, fills).run(writer, reader);
+            }
+            for (int round = 0; round < rounds; round++) {
+                System.out.print('.');
+                System.out.flush();
+                if (twin.isPresent()) {
+                    c.computeIfAbsent(rung, r -> new ArrayList<>()).add(inC(twin.get(), rung, writer, reader));
+                }
+                java.computeIfAbsent(rung, r -> new ArrayList<>())
+                        .add(new Climb(rung, bytes(rung), buffers, fills).run(writer, reader));
+            }
+            System.out.println();
+        }
+        Path file = FOLDER.resolve("ladder.json");
+        Files.writeString(file, json(machine));
+        System.out.println();
+        System.out.println(table());
+        System.out.println("""
+                Median (least – most) of %d runs in turn. Both sides have two threads, non-blocking ends and the same pipe, buffers and
+                processors. C takes it that a buffer is free when the next one is in the pipe; the ring has it proven. All runs: %s""".formatted(rounds, file));
+    }
+
+    private long bytes(Rung rung) {
+        return rung == Rung.WRITE_READ ? whole((gib << 30) / 10) : gib << 30;
+    }
+
+    private static long whole(long bytes) {
+        return Math.max(1, bytes / Climb.BUFFER) * Climb.BUFFER;
+    }
+
+    private Effort inC(Twin twin, Rung rung, int writer, int reader) throws IOException, InterruptedException {
+        List<Object> arguments = new ArrayList<>(rung.arguments(wait));
+        arguments.addAll(List.of(bytes(rung), buffers, fills ? "fill" : "leave", writer, reader));
+        List<Double> printed = twin.run(arguments.toArray());
+        return new Effort(printed.get(0), printed.get(1));
+    }
+
+    private String table() {
+        StringBuilder table = new StringBuilder(
+                row("rung", "GiB", "C, GiB/s", "Java, GiB/s", "Java / C", "≥ " + ENOUGH, "C", "Java"));
+        table.append(row("", "", "", "", "", "", "CPU", "s/GiB"));
+        for (Rung rung : rungs) {
+            List<Effort> inC = c.getOrDefault(rung, List.of());
+            double ratio = inC.isEmpty() ? Double.NaN : speed(rung, java.get(rung)) / speed(rung, inC);
+            table.append(row(
+                    rung.words,
+                    String.format(Locale.ROOT, "%.3g", gib(rung)),
+                    speeds(rung, inC),
+                    speeds(rung, java.get(rung)),
+                    String.format(Locale.ROOT, "%.2f ×", ratio),
+                    Double.isNaN(ratio) ? "–" : ratio >= ENOUGH ? "yes" : "NO",
+                    cpu(rung, inC),
+                    cpu(rung, java.get(rung))));
+        }
+        return table.toString();
+    }
+
+    private static String row(Object... cells) {
+        return String.format(Locale.ROOT, ROW, cells);
+    }
+
+    private double gib(Rung rung) {
+        return bytes(rung) / (double) (1 << 30);
+    }
+
+    private double speed(Rung rung, List<Effort> efforts) {
+        return Measurements.median(each(efforts, effort -> gib(rung) / effort.seconds()));
+    }
+
+    private String speeds(Rung rung, List<Effort> efforts) {
+        return Measurements.range(each(efforts, effort -> gib(rung) / effort.seconds()), "%.2f");
+    }
+
+    private String cpu(Rung rung, List<Effort> efforts) {
+        return efforts.isEmpty()
+                ? "–"
+                : String.format(
+                        Locale.ROOT, "%.3f", Measurements.median(each(efforts, effort -> effort.cpu() / gib(rung))));
+    }
+
+    private static List<Double> each(List<Effort> efforts, ToDoubleFunction<Effort> figure) {
+        return efforts.stream().mapToDouble(figure).boxed().toList();
+    }
+
+    private String json(String machine) {
+        return rungs.stream()
+                .map(rung -> "    \"" + rung + "\": {\n      \"bytes\": " + bytes(rung) + ",\n      \"c\": "
+                        + json(c.getOrDefault(rung, List.of())) + ",\n      \"java\": " + json(java.get(rung))
+                        + "\n    }")
+                .collect(Collectors.joining(
+                        ",\n",
+                        "{\n  \"machine\": \"" + machine + "\",\n  \"buffers\": " + buffers + ",\n  \"fill\": " + fills
+                                + ",\n  \"c\": \"" + wait + "\",\n  \"rungs\": {\n",
+                        "\n  }\n}\n"));
+    }
+
+    private static String json(List<Effort> efforts) {
+        return efforts.stream()
+                .map(effort -> "{\"seconds\": " + effort.seconds() + ", \"cpu\": " + effort.cpu() + "}")
+                .collect(Collectors.joining(", ", "[", "]"));
+    }
+}

@@ -1,0 +1,132 @@
+package io.sluice.bench;
+
+import io.sluice.Fd;
+import io.sluice.Pipe;
+import io.sluice.internal.Syscalls;
+import io.sluice.internal.ffi.Linux;
+import io.sluice.loan.Loan;
+import io.sluice.loan.PageArena;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+
+/**
+ * Memory lent to a pipe, taken out of it, and had back. The API closes the memory to Java, proves its release and opens it again; the
+ * system calls do none of that, and neither does the twin.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+public class LendingBenchmark {
+    private static final int PAGE = 4096;
+    private static final int PAGES = 64 << 10;
+    private static final int FLAGS = Linux.SPLICE_F_NONBLOCK();
+
+    private final MemorySegment into = Arena.ofAuto().allocate(PAGES, PAGE);
+    private Fd nullDevice;
+    private Pipe lentTo;
+    private PageArena arena;
+    private MemorySegment page;
+    private MemorySegment pages;
+
+    /** Of the bare calls: its number is known, which would make every reader of the pipe a stranger. */
+    private Pipe bare;
+
+    private int nullNumber;
+    private int source;
+    private int sink;
+    private long address;
+
+    /** For each iteration, because each may be run by another virtual thread. */
+    @Setup(Level.Iteration)
+    public void open() throws IOException {
+        nullDevice = Fd.open(Path.of("/dev/null"), StandardOpenOption.WRITE);
+        lentTo = Pipe.open();
+        arena = PageArena.open();
+        page = arena.allocate(PAGE).fill((byte) 1);
+        pages = arena.allocate(PAGES).fill((byte) 1);
+        bare = Pipe.open();
+        nullNumber = nullDevice.number();
+        source = bare.source().number();
+        sink = bare.sink().number();
+        address = arena.allocate(PAGES).fill((byte) 1).address();
+    }
+
+    @TearDown(Level.Iteration)
+    public void close() throws IOException {
+        arena.close();
+        lentTo.close();
+        bare.close();
+        nullDevice.close();
+    }
+
+    @Benchmark
+    public void pageSpliceApi() throws IOException {
+        Loan loan = arena.lend(page, lentTo.sink());
+        all(lentTo.source().trySpliceTo(nullDevice, PAGE), PAGE);
+        page = loan.reclaim();
+    }
+
+    @Benchmark
+    public void pageSpliceSyscall() {
+        all(Syscalls.vmsplice(sink, address, PAGE, FLAGS), PAGE);
+        all(Syscalls.splice(source, -1, nullNumber, -1, PAGE, FLAGS), PAGE);
+    }
+
+    @Benchmark
+    public void pageReadApi() throws IOException {
+        Loan loan = arena.lend(page, lentTo.sink());
+        all(lentTo.source().tryRead(into), PAGE);
+        page = loan.reclaim();
+    }
+
+    @Benchmark
+    public void pageReadSyscall() {
+        all(Syscalls.vmsplice(sink, address, PAGE, FLAGS), PAGE);
+        all(Syscalls.read(source, into, PAGES), PAGE);
+    }
+
+    @Benchmark
+    public void pagesSpliceApi() throws IOException {
+        Loan loan = arena.lend(pages, lentTo.sink());
+        all(lentTo.source().trySpliceTo(nullDevice, PAGES), PAGES);
+        pages = loan.reclaim();
+    }
+
+    @Benchmark
+    public void pagesSpliceSyscall() {
+        all(Syscalls.vmsplice(sink, address, PAGES, FLAGS), PAGES);
+        all(Syscalls.splice(source, -1, nullNumber, -1, PAGES, FLAGS), PAGES);
+    }
+
+    @Benchmark
+    public void pagesReadApi() throws IOException {
+        Loan loan = arena.lend(pages, lentTo.sink());
+        all(lentTo.source().tryRead(into), PAGES);
+        pages = loan.reclaim();
+    }
+
+    @Benchmark
+    public void pagesReadSyscall() {
+        all(Syscalls.vmsplice(sink, address, PAGES, FLAGS), PAGES);
+        all(Syscalls.read(source, into, PAGES), PAGES);
+    }
+
+    private static void all(long n, long length) {
+        if (n != length) {
+            throw new IllegalStateException("not " + length + " but " + n);
+        }
+    }
+}
