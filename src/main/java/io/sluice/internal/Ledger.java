@@ -82,6 +82,9 @@ public final class Ledger {
     /** A few microseconds. */
     private static final int SPINS = 200;
 
+    /** Bytes that may leave a busy pipe before the count is compared with the kernel's, if need be by waiting for a quiet moment. */
+    private static final long TRUSTED = 16 << 20;
+
     private final Level level;
     private final Gate entering;
     private final Gate leaving;
@@ -277,9 +280,27 @@ public final class Ledger {
      * make this one more cautious.
      */
     public Place place(Entry entry) {
-        Place place = isShared() || confirmed < entry.end ? ask(entry) : whereItWent(entry);
+        boolean isCountedOut = !isShared() && left >= entry.end && (confirmed >= entry.end || isCountRight());
+        Place place = isCountedOut ? whereItWent(entry) : ask(entry);
         entry.settled = place != Place.IN_PIPE;
         return place;
+    }
+
+    // The count cannot be compared while calls of ours are under way. In a busy pipe one is always under way, so there
+    // it is trusted for a
+    // while after it was last found right.
+    private boolean isCountRight() {
+        if (leaving.tryTakeAlone()) {
+            try {
+                if (tryConfirm()) {
+                    return !isShared();
+                }
+            } finally {
+                leaving.exitAlone();
+            }
+        }
+        asked = true;
+        return left - confirmed <= TRUSTED && !isShared();
     }
 
     private Place ask(Entry entry) {
