@@ -55,10 +55,10 @@ final class FdVerbs extends FdAccess {
     public void await(@Nullable Closeable readable, @Nullable Closeable writable, long nanos) throws IOException {
         if (readable != null) {
             Side in = side(readable);
-            Moves.awaitReady(in, Linux.POLLIN(), writable == null ? in : side(writable), nanos);
+            Waits.awaitReady(in, Linux.POLLIN(), writable == null ? in : side(writable), nanos);
         } else if (writable != null) {
             Side out = side(writable);
-            Moves.awaitReady(out, Linux.POLLOUT(), out, nanos);
+            Waits.awaitReady(out, Linux.POLLOUT(), out, nanos);
         }
     }
 

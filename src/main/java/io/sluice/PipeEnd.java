@@ -212,7 +212,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
         }
         if (Thread.currentThread().isVirtual() && (from.mayWait() || to.mayWait())) {
             return untilMoved(from, to, () -> {
-                Moves.awaitPipe(from, to);
+                Waits.awaitPipe(from, to);
                 long n = Offload.call(() -> Moves.splice(from, fromOffset, to, toOffset, max));
                 return Moves.spliced(n, from, fromOffset, to, toOffset, max);
             });
@@ -269,7 +269,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
                     n = attempt.make();
                 }
                 if (n == 0) {
-                    Moves.await(from, to, round);
+                    Waits.await(from, to, round);
                 }
             }
         } catch (ClosedChannelException e) {

@@ -4,7 +4,6 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,11 +31,14 @@ public final class Ledger {
 
     /** A range of positions that holds lent memory. */
     public static final class Entry {
-        private final long start;
-        private volatile long end;
-        private volatile boolean forwarded;
-        private volatile boolean settled;
-        private @Nullable Entry next;
+        final long start;
+        volatile long end;
+        volatile boolean forwarded;
+        volatile boolean settled;
+
+        /** The next in the list of {@link LentRanges}, under its lock. */
+        @Nullable
+        Entry next;
 
         private Entry(long start, long end) {
             this.start = start;
@@ -109,12 +111,7 @@ public final class Ledger {
     private volatile boolean readersCopy;
     private volatile boolean abandoned;
 
-    /** Entries in the order of their positions, some of which may have left; guarded by {@link #entries}. */
-    private @Nullable Entry first;
-
-    private @Nullable Entry last;
-    private final ReentrantLock entries = new ReentrantLock();
-
+    private final LentRanges ranges = new LentRanges();
     private volatile boolean lends;
 
     /** Known as soon as it lends. */
@@ -155,23 +152,7 @@ public final class Ledger {
             Reopenings.lends(inode, this);
         }
         Entry entry = new Entry(entered + ahead, entered + ahead + length);
-        long gone = gone();
-        entries.lock();
-        try {
-            while (first != null && (first.settled || first.end <= gone)) {
-                Entry passed = first;
-                first = passed.next;
-                passed.next = null; // a loan that is kept would keep all later ones
-            }
-            if (first == null) {
-                first = entry;
-            } else if (last != null) {
-                last.next = entry;
-            }
-            last = entry;
-        } finally {
-            entries.unlock();
-        }
+        ranges.add(entry, gone());
         return entry;
     }
 
@@ -180,34 +161,14 @@ public final class Ledger {
         entry.end = entry.start + n;
         ENTERED.setRelease(this, entered + n);
         if (n == 0) {
-            remove(entry);
-        }
-    }
-
-    private void remove(Entry entry) {
-        entries.lock();
-        try {
-            Entry before = null;
-            for (Entry e = first; e != null && e != entry; e = e.next) {
-                before = e;
-            }
-            if (before == null) {
-                first = entry.next;
-            } else {
-                before.next = entry.next;
-            }
-            if (last == entry) {
-                last = before;
-            }
-        } finally {
-            entries.unlock();
+            ranges.remove(entry);
         }
     }
 
     /** Bytes have left, by reference or for good. */
     public void leave(long n, boolean byReference) {
         if (byReference) {
-            mark(left, left + n);
+            mark(n);
         }
         LEFT.setRelease(this, left + n);
         answer();
@@ -241,7 +202,7 @@ public final class Ledger {
 
     /** Bytes were duplicated into another pipe, and are still in this one. */
     public void duplicate(long n) {
-        mark(left, left + n);
+        mark(n);
     }
 
     /** Bytes that have entered so far. */
@@ -280,7 +241,7 @@ public final class Ledger {
      * make this one more cautious.
      */
     public Place place(Entry entry) {
-        boolean isCountedOut = !isShared() && left >= entry.end && (confirmed >= entry.end || isCountRight());
+        boolean isCountedOut = !isShared() && left >= entry.end && (confirmed >= entry.end || isCountRight(entry));
         Place place = isCountedOut ? whereItWent(entry) : ask(entry);
         entry.settled = place != Place.IN_PIPE;
         return place;
@@ -289,11 +250,11 @@ public final class Ledger {
     // The count cannot be compared while calls of ours are under way. In a busy pipe one is always under way, so there
     // it is trusted for a
     // while after it was last found right.
-    private boolean isCountRight() {
+    private boolean isCountRight(Entry entry) {
         if (leaving.tryTakeAlone()) {
             try {
                 if (tryConfirm()) {
-                    return !isShared();
+                    return !isShared() && confirmed >= entry.end;
                 }
             } finally {
                 leaving.exitAlone();
@@ -430,20 +391,10 @@ public final class Ledger {
         return foreignReader || foreignWriter;
     }
 
-    private void mark(long from, long to) {
-        if (!lends) {
-            return;
-        }
-        entries.lock();
-        try {
-            for (Entry e = first; e != null; e = e.next) {
-                // Among others the positions of what leaves are not known, so every range is suspect.
-                if (isShared() || (e.start < to && e.end > from)) {
-                    e.forwarded = true;
-                }
-            }
-        } finally {
-            entries.unlock();
+    // Among others the positions of what leaves are not known, so every range is suspect.
+    private void mark(long n) {
+        if (lends) {
+            ranges.forward(isShared() ? 0 : left, isShared() ? Long.MAX_VALUE : left + n);
         }
     }
 
