@@ -25,8 +25,8 @@ import java.util.Optional;
  * what one of them left can be sent by {@link #flush} of any.
  *
  * <p>A slot is used again in place when the ledger proves that its reader copied it. Where the reader passes pages on, fresh pages take
- * their place, which costs page faults; as long as that goes on, and for little data anyway, the ring copies with {@code write(2)} instead,
- * because that is cheaper.
+ * their place, which costs page faults; as long as that goes on, and for less than 16 KiB anyway, the ring copies with {@code write(2)}
+ * instead, because that is cheaper.
  *
  * <p>To be used by the thread that made it, and so are its stream, channel and log. Several threads that write to one pipe have a ring each
  * over the same sink: a publish of up to PIPE_BUF (4096) bytes then stays together, a longer one may be divided where the pipe was full.
@@ -35,10 +35,12 @@ public final class PageRing implements Closeable, Flushable {
     /** How many slots in a row are copied to a reader who passes pages on, before he is tried again. */
     private static final int COPIES_BEFORE_NEXT_TRY = 64;
 
+    /** Bytes from which lending was measured to take less processor time than copying, where the reader copies or discards. */
+    private static final long LENT_FROM = 16 << 10;
+
     private final PageArena arena;
     private final PipeSink sink;
     private final Slot[] slots;
-    private final long copyBelow;
     private final Filling filling = new Filling(this);
     private int current;
     private boolean acquired;
@@ -47,7 +49,6 @@ public final class PageRing implements Closeable, Flushable {
     private PageRing(PageArena arena, PipeSink sink, long slotSize, int slots) {
         this.arena = arena;
         this.sink = sink;
-        this.copyBelow = MemoryCalls.pageSize();
         this.slots = new Slot[slots];
         for (int i = 0; i < slots; i++) {
             this.slots[i] = new Slot(arena.allocate(slotSize, 1));
@@ -201,7 +202,7 @@ public final class PageRing implements Closeable, Flushable {
     }
 
     private boolean isLent(long bytes) {
-        return bytes > copyBelow && copiesLeft == 0;
+        return bytes >= LENT_FROM && copiesLeft == 0;
     }
 
     private void sent(long bytes) {

@@ -70,15 +70,15 @@ class LendingErrorTest {
 
     @Test
     void aRingGivesNoSlotThatMayBeLent() throws Exception {
-        try (PageRing ring = PageRing.over(scene.pipe.sink(), 2 * PAGE, 2)) {
+        try (PageRing ring = PageRing.over(scene.pipe.sink(), 4 * PAGE, 2)) {
             MemorySegment slot = ring.acquire();
             Throwable thrown = new StackOverflowError();
             PipeAccess.grant(new Failing(thrown));
-            assertThatThrownBy(() -> ring.publish(2 * PAGE)).isSameAs(thrown);
+            assertThatThrownBy(() -> ring.publish(4 * PAGE)).isSameAs(thrown);
             PipeAccess.grant(real);
             Scene.closed(() -> slot.fill((byte) 1));
             Scene.closed(() -> ring.acquire().fill((byte) 1));
-            assertThatIllegalStateException().isThrownBy(() -> ring.publish(2 * PAGE));
+            assertThatIllegalStateException().isThrownBy(() -> ring.publish(4 * PAGE));
             assertThatIllegalStateException().isThrownBy(() -> ring.publish(1));
         }
     }
