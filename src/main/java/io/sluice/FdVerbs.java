@@ -1,15 +1,20 @@
 package io.sluice;
 
 import io.sluice.internal.CopyCalls;
+import io.sluice.internal.Descriptor;
 import io.sluice.internal.FdAccess;
 import io.sluice.internal.Offload;
 import io.sluice.internal.SocketCalls;
+import io.sluice.internal.Syscalls;
+import io.sluice.internal.WaitCalls;
 import io.sluice.internal.ffi.Linux;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedChannelException;
+import java.nio.channels.spi.AbstractInterruptibleChannel;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +28,54 @@ final class FdVerbs extends FdAccess {
     @Override
     public long tryWrite(Closeable to, MemorySegment from) throws IOException {
         return Moves.write(side(to), from);
+    }
+
+    @Override
+    public long tryRead(Closeable from, long offset, MemorySegment into) throws IOException {
+        Side in = side(from);
+        if (offset < 0 && !in.mayWait()) {
+            return Moves.read(in, into);
+        }
+        long size = into.byteSize();
+        long n = offDisk(
+                in,
+                null,
+                () -> offset < 0
+                        ? Syscalls.read(in.number(), into, size)
+                        : Syscalls.pread(in.number(), into, size, offset));
+        if (n > 0 || Moves.notAnError(n)) {
+            return Moves.said(n, in);
+        }
+        throw Failures.read((int) -n, in, size);
+    }
+
+    @Override
+    public long tryWrite(Closeable to, long offset, MemorySegment from) throws IOException {
+        Side out = side(to);
+        if (offset < 0 && !out.mayWait()) {
+            return Moves.write(out, from);
+        }
+        long size = from.byteSize();
+        long n = offDisk(
+                out,
+                null,
+                () -> offset < 0
+                        ? Syscalls.write(out.number(), from, size)
+                        : Syscalls.pwrite(out.number(), from, size, offset));
+        if (n > 0 || Moves.notAnError(n)) {
+            return Math.max(n, 0);
+        }
+        throw Failures.write((int) -n, out, size);
+    }
+
+    @Override
+    public long trySplice(Closeable from, long fromOffset, Closeable to, long toOffset, long max) throws IOException {
+        Side in = side(from);
+        Side out = side(to);
+        long n = Thread.currentThread().isVirtual() && (in.mayWait() || out.mayWait())
+                ? Offload.call(() -> Moves.splice(in, fromOffset, out, toOffset, max))
+                : Moves.splice(in, fromOffset, out, toOffset, max);
+        return Moves.spliced(n, in, fromOffset, out, toOffset, max);
     }
 
     @Override
@@ -55,10 +108,78 @@ final class FdVerbs extends FdAccess {
     public void await(@Nullable Closeable readable, @Nullable Closeable writable, long nanos) throws IOException {
         if (readable != null) {
             Side in = side(readable);
-            Waits.awaitReady(in, Linux.POLLIN(), writable == null ? in : side(writable), nanos);
+            await(in, Linux.POLLIN(), writable == null ? in : side(writable), nanos);
         } else if (writable != null) {
             Side out = side(writable);
-            Waits.awaitReady(out, Linux.POLLOUT(), out, nanos);
+            await(out, Linux.POLLOUT(), out, nanos);
+        }
+    }
+
+    @Override
+    @SuppressWarnings("ThreadPriorityCheck") // as in Moves.await
+    public void awaitEither(Closeable from, Closeable to, int round) throws IOException {
+        Side in = side(from);
+        Side out = side(to);
+        if (round == 0 && Thread.currentThread().isVirtual()) {
+            Thread.yield();
+            return;
+        }
+        int ready = Waits.ready(in, out);
+        if ((ready & 1) == 0) {
+            await(in, Linux.POLLIN(), out, Long.MAX_VALUE);
+        } else if ((ready & 2) == 0) {
+            await(out, Linux.POLLOUT(), in, Long.MAX_VALUE);
+        } else {
+            Waits.pause(round);
+        }
+    }
+
+    @Override
+    public boolean isReady(Closeable end, boolean forWriting) throws IOException {
+        Side side = side(end);
+        return inside(side, () -> WaitCalls.poll(side.number(), forWriting ? Linux.POLLOUT() : Linux.POLLIN(), 0)) != 0;
+    }
+
+    @Override
+    public boolean copies(Closeable to) {
+        return side(to).copies();
+    }
+
+    /** As {@link Waits#awaitReady}; an interrupt ends it on a platform thread too, which waits in the kernel. */
+    private static void await(Side on, int events, Side other, long nanos) throws ErrnoException {
+        if (Thread.currentThread().isVirtual()) {
+            Waits.awaitReady(on, events, other, null, nanos);
+            return;
+        }
+        Interruption interruption = new Interruption();
+        interruption.begun();
+        try {
+            Waits.awaitReady(on, events, other, interruption.gate, nanos);
+        } finally {
+            interruption.ended();
+        }
+    }
+
+    /** Closes its gate, on which a thread waits beside the descriptor, when that thread is interrupted. */
+    private static final class Interruption extends AbstractInterruptibleChannel {
+        final Descriptor gate = new Descriptor(-1, () -> {});
+
+        void begun() {
+            begin();
+        }
+
+        void ended() {
+            try {
+                end(true);
+            } catch (AsynchronousCloseException e) {
+                // The thread finds its interrupt status set, and its caller decides what comes of it.
+                return;
+            }
+        }
+
+        @Override
+        protected void implCloseChannel() {
+            gate.close();
         }
     }
 
@@ -93,13 +214,15 @@ final class FdVerbs extends FdAccess {
         return end instanceof Fd fd ? fd.side : ((PipeEnd) end).side;
     }
 
-    private static long offDisk(Side from, Side to, LongSupplier call) throws IOException {
+    private static long offDisk(Side from, @Nullable Side to, LongSupplier call) throws IOException {
         LongSupplier inside = () -> {
             if (!from.begin()) {
                 return Moves.CLOSED;
             }
             try {
-                if (!to.begin()) {
+                if (to == null) {
+                    return call.getAsLong();
+                } else if (!to.begin()) {
                     return Moves.CLOSED;
                 }
                 try {
@@ -111,7 +234,7 @@ final class FdVerbs extends FdAccess {
                 from.end();
             }
         };
-        return Thread.currentThread().isVirtual() && (from.mayWait() || to.mayWait())
+        return Thread.currentThread().isVirtual() && (from.mayWait() || (to != null && to.mayWait()))
                 ? Offload.call(inside)
                 : inside.getAsLong();
     }

@@ -1,6 +1,7 @@
 package io.sluice;
 
 import io.sluice.internal.Descriptor;
+import io.sluice.internal.FdAccess;
 import io.sluice.internal.FileCalls;
 import io.sluice.internal.Gate;
 import io.sluice.internal.Ledger;
@@ -23,6 +24,11 @@ import org.jspecify.annotations.Nullable;
 /** What both ends of a pipe have in common. */
 abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeSource, PipeSink {
     private static final Cleaner CLEANER = Cleaner.create();
+
+    static {
+        // Also here, for a program that has pipes only.
+        FdAccess.grant(new FdVerbs());
+    }
 
     /** The largest power of two that {@code fcntl} can return. */
     private static final long LARGEST_CAPACITY = 1 << 30;

@@ -1,5 +1,6 @@
 package io.sluice;
 
+import io.sluice.internal.Descriptor;
 import io.sluice.internal.WaitCalls;
 import io.sluice.internal.WaitFailedException;
 import io.sluice.internal.Waiter;
@@ -63,8 +64,12 @@ final class Waits {
         } else if ((ready & 2) == 0) {
             awaitReady(to, Linux.POLLOUT(), from, Long.MAX_VALUE);
         } else if (round >= ROUNDS_BEFORE_PAUSE) {
-            LockSupport.parkNanos(Math.min(1000L << Math.min(round - ROUNDS_BEFORE_PAUSE, 10), LONGEST_PAUSE_NANOS));
+            pause(round - ROUNDS_BEFORE_PAUSE);
         }
+    }
+
+    static void pause(int round) {
+        LockSupport.parkNanos(Math.min(1000L << Math.min(round, 10), LONGEST_PAUSE_NANOS));
     }
 
     /** Waits until the pipe at one side of a transfer has bytes or a free slot, before a thread is spent on the other side's disk. */
@@ -77,7 +82,7 @@ final class Waits {
         }
     }
 
-    private static int ready(Side from, Side to) throws ErrnoException {
+    static int ready(Side from, Side to) throws ErrnoException {
         int in = from.descriptor().number();
         int out = to.descriptor().number();
         int ready = WaitCalls.poll(in, Linux.POLLIN(), out, Linux.POLLOUT(), 0);
@@ -90,8 +95,14 @@ final class Waits {
     }
 
     static void awaitReady(Side side, int events, Side other, long nanos) throws ErrnoException {
+        awaitReady(side, events, other, null, nanos);
+    }
+
+    /** As the shorter form; {@code gate}, if there is one, ends the wait when it is closed. */
+    static void awaitReady(Side side, int events, Side other, @Nullable Descriptor gate, long nanos)
+            throws ErrnoException {
         try {
-            Waiter.await(side.descriptor(), events, other.descriptor(), nanos);
+            Waiter.await(side.descriptor(), events, other.descriptor(), gate, nanos);
         } catch (WaitFailedException e) {
             throw Failures.waiting(e, side);
         }

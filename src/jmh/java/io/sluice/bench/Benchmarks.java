@@ -1,26 +1,27 @@
 package io.sluice.bench;
 
-import java.util.Arrays;
-import java.util.List;
 import org.openjdk.jmh.Main;
 
 /**
- * What {@code mvn -Pbench} runs: {@link Crossover} or {@link Ladder} if {@code --crossover} or {@code --ladder} is among the arguments;
- * without arguments, or with those of {@link Overhead} alone, the comparison with C; with any other, JMH's own command line.
+ * What {@code mvn -Pbench} runs, by its first argument: a comparison of its own, such as {@code --ladder}; without arguments, or with those
+ * of {@link Overhead} alone, what a call costs; with any other, JMH's own command line.
  */
 public final class Benchmarks {
     private Benchmarks() {}
 
     public static void main(String[] args) throws Exception {
-        List<String> arguments = Arrays.asList(args);
-        if (arguments.contains("--crossover")) {
-            Crossover.run(args);
-        } else if (arguments.contains("--ladder")) {
-            Ladder.run(args);
-        } else if (args.length == 0 || args[0].startsWith("--")) {
-            Overhead.run(args);
-        } else {
-            Main.main(args);
+        String first = args.length == 0 ? "--overhead" : args[0];
+        switch (first) {
+            case "--crossover" -> Crossover.run(args);
+            case "--ladder" -> Ladder.run(args);
+            case "--transfer" -> TransferBenchmark.run(args);
+            default -> {
+                if (first.startsWith("--")) {
+                    Overhead.run(args);
+                } else {
+                    Main.main(args);
+                }
+            }
         }
     }
 }

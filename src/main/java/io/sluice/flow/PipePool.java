@@ -6,7 +6,6 @@ import io.sluice.internal.PipeAccess;
 import io.sluice.internal.ffi.Linux;
 import java.io.Closeable;
 import java.io.IOException;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * ever given to anybody else. Any other is closed: what was left in it must not reach the next user's peer.
  *
  * <p>A pipe's size is asked for once, when it is opened. Where the user's pipes are past {@code /proc/sys/fs/pipe-user-pages-soft} the kernel
- * grants less; the pool halves what it asks for until it is granted, and goes on with what there is.
+ * grants less; the pool halves what it asks for until it is granted, and goes on with what there is. Such a pipe is not kept for the next
+ * job, but closed, which gives its pages back.
  *
  * <p>Safe for use by several threads, none of which ever waits for another.
  */
@@ -36,8 +36,10 @@ public final class PipePool implements Closeable {
     private final AtomicReferenceArray<@Nullable Pipe> places;
 
     private final long capacity;
-    private final AtomicInteger idle = new AtomicInteger();
     private volatile boolean closed;
+
+    /** Whether the last pipe was granted less than was asked for, so that those which come back may be too small. */
+    private volatile boolean squeezed;
 
     private PipePool(int mostIdle, long capacity) {
         this.places = new AtomicReferenceArray<>(mostIdle);
@@ -77,10 +79,10 @@ public final class PipePool implements Closeable {
      */
     public Pipe take() throws IOException {
         int start = start();
-        for (int i = 0; i < places.length() && idle.get() > 0; i++) {
-            Pipe pipe = places.getAndSet((start + i) % places.length(), null);
-            if (pipe != null) {
-                idle.decrementAndGet();
+        for (int i = 0; i < places.length(); i++) {
+            int place = (start + i) % places.length();
+            Pipe pipe = places.get(place);
+            if (pipe != null && places.compareAndSet(place, pipe, null)) {
                 return pipe;
             }
         }
@@ -90,15 +92,22 @@ public final class PipePool implements Closeable {
     private Pipe open() throws IOException {
         Pipe pipe = Pipe.open();
         try {
-            long wanted = capacity;
-            while (wanted > SMALLEST && wanted != pipe.capacity() && !granted(pipe, wanted)) {
-                wanted /= 2;
-            }
+            resize(pipe);
             return pipe;
         } catch (IOException | RuntimeException | Error e) {
             pipe.close();
             throw e;
         }
+    }
+
+    // A new pipe of two pages says that there is no more for this user, so asking would only take time.
+    private void resize(Pipe pipe) throws IOException {
+        long now = pipe.capacity();
+        long wanted = now <= SMALLEST ? Math.min(capacity, now) : capacity;
+        while (wanted != now && !granted(pipe, wanted) && wanted > SMALLEST) {
+            wanted /= 2;
+        }
+        squeezed = wanted < capacity;
     }
 
     private static boolean granted(Pipe pipe, long wanted) throws IOException {
@@ -117,22 +126,39 @@ public final class PipePool implements Closeable {
      * Takes a pipe back, or closes it if it is not proven empty, there is no place for it, or the pool is closed.
      *
      * @param pipe one that {@link #take} gave out; it must not be used afterwards
+     * @throws IllegalStateException if it waits in the pool already
      * @throws IOException if the pipe cannot be closed
      */
     public void giveBack(Pipe pipe) throws IOException {
-        if (!closed && isProvenEmpty(pipe)) {
-            int start = start();
-            for (int i = 0; i < places.length(); i++) {
-                if (places.compareAndSet((start + i) % places.length(), null, pipe)) {
-                    idle.incrementAndGet();
-                    if (closed) {
-                        close();
-                    }
-                    return;
-                }
+        for (int i = 0; i < places.length(); i++) {
+            if (places.get(i) == pipe) {
+                throw new IllegalStateException("given back twice, so that two users would share it: " + pipe);
             }
         }
-        pipe.close();
+        if (closed || !isProvenEmpty(pipe) || !isLargeEnough(pipe) || !isPlaced(pipe)) {
+            pipe.close();
+        } else if (closed) {
+            close();
+        }
+    }
+
+    private boolean isPlaced(Pipe pipe) {
+        int start = start();
+        for (int i = 0; i < places.length(); i++) {
+            if (places.compareAndSet((start + i) % places.length(), null, pipe)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    // One that was granted less is not kept: closed, it leaves its pages to others, and the next may be granted more.
+    private boolean isLargeEnough(Pipe pipe) {
+        try {
+            return !squeezed || pipe.capacity() >= capacity;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     private static boolean isProvenEmpty(Pipe pipe) {
@@ -156,7 +182,11 @@ public final class PipePool implements Closeable {
      * @return idle pipes, at this moment
      */
     public int idle() {
-        return idle.get();
+        int idle = 0;
+        for (int i = 0; i < places.length(); i++) {
+            idle += places.get(i) == null ? 0 : 1;
+        }
+        return idle;
     }
 
     /**
@@ -175,7 +205,6 @@ public final class PipePool implements Closeable {
         for (int i = 0; i < places.length(); i++) {
             Pipe pipe = places.getAndSet(i, null);
             if (pipe != null) {
-                idle.decrementAndGet();
                 pipe.close();
             }
         }

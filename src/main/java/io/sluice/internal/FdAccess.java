@@ -30,6 +30,16 @@ public abstract class FdAccess {
     /** One {@code write}. */
     public abstract long tryWrite(Closeable to, MemorySegment from) throws IOException;
 
+    /** One {@code read}, or {@code pread} for an offset that is not negative; on a virtual thread made by another if it may wait for a disk. */
+    public abstract long tryRead(Closeable from, long offset, MemorySegment into) throws IOException;
+
+    /** One {@code write}, or {@code pwrite} for an offset that is not negative; on a virtual thread made by another if it may wait for a disk. */
+    public abstract long tryWrite(Closeable to, long offset, MemorySegment from) throws IOException;
+
+    /** One {@code splice}, one side of which is a pipe; on a virtual thread made by another if it may wait for a disk. A negative offset is none. */
+    public abstract long trySplice(Closeable from, long fromOffset, Closeable to, long toOffset, long max)
+            throws IOException;
+
     /** One {@code sendfile}; on a virtual thread it is made by another, because it may wait for a disk. A negative offset is none. */
     public abstract long trySendfile(Closeable from, long offset, Closeable to, long max) throws IOException;
 
@@ -48,6 +58,20 @@ public abstract class FdAccess {
      */
     public abstract void await(@Nullable Closeable readable, @Nullable Closeable writable, long nanos)
             throws IOException;
+
+    /**
+     * Waits for the side that held up an attempt: the source if it has nothing, else the target if it has no room. Where both say that they
+     * are ready, pauses for a moment that grows with {@code round}. Ends as {@link #await} does.
+     *
+     * @param round how many attempts in a row moved nothing before, less one
+     */
+    public abstract void awaitEither(Closeable from, Closeable to, int round) throws IOException;
+
+    /** Whether a read of it, or a write of up to PIPE_BUF bytes to it, would find something at once, be it an error or the end. */
+    public abstract boolean isReady(Closeable end, boolean forWriting) throws IOException;
+
+    /** Whether what is spliced to it was seen to be copied before the call returns, so that nobody refers to its pages afterwards. */
+    public abstract boolean copies(Closeable to);
 
     /** {@code shutdown(fd, SHUT_WR)} for a socket: what was sent before still arrives, and then the end. */
     public abstract void shutdownOutput(Closeable socket) throws IOException;

@@ -29,6 +29,8 @@ public final class Syscalls {
     private static final MethodHandle VMSPLICE = Native.linkRaw(Linux.vmsplice$address(), Linux.vmsplice$descriptor());
     private static final MethodHandle READ = Native.link(Linux.read$address(), Linux.read$descriptor());
     private static final MethodHandle WRITE = Native.link(Linux.write$address(), Linux.write$descriptor());
+    private static final MethodHandle PREAD = Native.link(Linux.pread$address(), Linux.pread$descriptor());
+    private static final MethodHandle PWRITE = Native.link(Linux.pwrite$address(), Linux.pwrite$descriptor());
     private static final MethodHandle CLOSE = Native.linkRaw(Linux.close$address(), Linux.close$descriptor());
     private static final MethodHandle FCNTL =
             Native.linkVariadic(Linux.fcntl.address(), 2, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
@@ -165,6 +167,40 @@ public final class Syscalls {
             long n;
             do {
                 n = s.result((long) WRITE.invokeExact(s.capture, fd, from, size));
+            } while (n == EINTR);
+            return n;
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+
+    /** {@code ssize_t pread(int fd, void *buf, size_t size, off_t offset)}, into native memory. */
+    public static long pread(int fd, MemorySegment into, long length, long offset) {
+        CallState s = CallState.acquire();
+        try {
+            long size = Math.min(length, MAX_LENGTH);
+            long n;
+            do {
+                n = s.result((long) PREAD.invokeExact(s.capture, fd, into, size, offset));
+            } while (n == EINTR);
+            return n;
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+
+    /** {@code ssize_t pwrite(int fd, const void *buf, size_t size, off_t offset)}, from native memory. */
+    public static long pwrite(int fd, MemorySegment from, long length, long offset) {
+        CallState s = CallState.acquire();
+        try {
+            long size = Math.min(length, MAX_LENGTH);
+            long n;
+            do {
+                n = s.result((long) PWRITE.invokeExact(s.capture, fd, from, size, offset));
             } while (n == EINTR);
             return n;
         } catch (Throwable t) {

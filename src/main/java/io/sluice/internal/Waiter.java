@@ -44,16 +44,21 @@ public final class Waiter {
      *
      * @param events POLLIN or POLLOUT
      * @param other the descriptor at the other side, or {@code on} again
+     * @param gate what ends the wait by being closed, or null
      * @param nanos the most to wait, {@link Long#MAX_VALUE} for no limit
      * @throws WaitFailedException if the kernel cannot wait for it
      */
-    public static void await(Descriptor on, int events, Descriptor other, long nanos) throws WaitFailedException {
+    public static void await(Descriptor on, int events, Descriptor other, @Nullable Descriptor gate, long nanos)
+            throws WaitFailedException {
         Waiter waiter = new Waiter();
         on.add(waiter);
         other.add(waiter);
+        if (gate != null) {
+            gate.add(waiter);
+        }
         try {
             on.markPolled();
-            if (on.isOpen() && other.isOpen()) {
+            if (on.isOpen() && other.isOpen() && (gate == null || gate.isOpen())) {
                 waiter.await(on.number(), events, nanos);
             }
         } catch (WaitFailedException e) {
@@ -61,6 +66,9 @@ public final class Waiter {
                 throw e;
             } // else the number may by now be that of a file which cannot be waited for
         } finally {
+            if (gate != null) {
+                gate.remove(waiter);
+            }
             other.remove(waiter);
             on.remove(waiter);
             waiter.returnEventfd();

@@ -43,6 +43,7 @@ class ConformanceTest {
             new FileLifetimeConformance(),
             new ProcessLifetimeConformance(),
             new WaitingConformance(),
+            new WholeJobsConformance(),
             new LaterConformance());
 
     /** A row by its id, and how it is shown. */

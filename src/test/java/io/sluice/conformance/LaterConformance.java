@@ -38,15 +38,4 @@ final class LaterConformance extends Family {
     void sendsThatTellWhenTheyAreDone(Workbench bench) {
         abort("belongs to completion-notified sends, not yet built");
     }
-
-    @Row("sp_go_pool")
-    void pipesGoBackToAPool(Workbench bench) {
-        abort("belongs to the pool of pipes, not yet built");
-    }
-
-    @Row("gnu_inject")
-    void refusedCallsAreReplaced(Workbench bench) {
-        abort(
-                "the write(2) that takes over belongs to whole jobs, not yet built; FaultInjectionTest shows what is thrown until then");
-    }
 }

@@ -110,7 +110,7 @@ abstract class Pump extends Job {
             return Files.readAllBytes(target);
         }
 
-        private static long position(Fd fd) throws IOException {
+        static long position(Fd fd) throws IOException {
             return Files.readAllLines(Path.of("/proc/self/fdinfo/" + fd.number())).stream()
                     .filter(line -> line.startsWith("pos:"))
                     .mapToLong(line -> Long.parseLong(line.substring(4).strip()))

@@ -2,6 +2,7 @@ package io.sluice.faults;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.flow.Transfer.Engine;
 import io.sluice.internal.ffi.Linux;
 import io.sluice.testing.Helper;
 import io.sluice.testing.SystemCall;
@@ -10,6 +11,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -80,6 +82,29 @@ class SeccompTest {
                 refusing(errno, List.of(SystemCall.PIPE2), Task.PIPE_ALONE).get(Task.PIPE_ALONE.name());
         assertThat(outcome).containsEntry("call", "pipe2").containsEntry("errno", errno);
         assertThat(outcome.get("cure")).contains("seccomp profile or sandbox");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("lesson 8: a JVM to which everything but read and write is refused transfers all the same")
+    @CsvSource({"EPERM", "ENOSYS"})
+    void lesson8RefusedCallsAreReplaced(String errno) throws Exception {
+        Task[] transfers = {
+            Task.TRANSFER_FILE_TO_FILE,
+            Task.TRANSFER_FILE_TO_SOCKET,
+            Task.TRANSFER_FILE_TO_PIPE,
+            Task.TRANSFER_SOCKET_TO_FILE,
+            Task.TRANSFER_SOCKET_TO_SOCKET,
+            Task.TRANSFER_PIPE_TO_SOCKET,
+            Task.TRANSFER_PIPE_TO_FILE
+        };
+        List<SystemCall> calls = List.of(SystemCall.SPLICE, SystemCall.SENDFILE, SystemCall.COPY_FILE_RANGE);
+        Map<String, Map<String, String>> outcomes = refusing(errno, calls, transfers);
+        for (Task task : transfers) {
+            assertThat(outcomes.get(task.name()))
+                    .containsEntry("outcome", "done")
+                    .containsEntry("differsAt", "-1")
+                    .containsEntry("remarkable", Integer.toString(Engine.READ_WRITE.ordinal()));
+        }
     }
 
     /** How each task went in a JVM to which these calls are refused. */

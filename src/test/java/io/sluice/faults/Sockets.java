@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 final class Sockets {
     private Sockets() {}
 
-    private static SocketChannel[] connection(Job owner) throws IOException {
+    static SocketChannel[] connection(Job owner) throws IOException {
         Path path = Files.createTempDirectory("sluice-faults").resolve("socket");
         try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
             server.bind(UnixDomainSocketAddress.of(path));

@@ -36,7 +36,14 @@ enum Task {
     OPEN_PIPE_AGAIN(Opens.SourceOf::new),
     BORROW_SOCKET(Sockets.Borrowed::new),
     DESCRIPTOR_OF_CHANNEL(Sockets.OfChannel::new),
-    CLOSE(Opens.Closing::new);
+    CLOSE(Opens.Closing::new),
+    TRANSFER_FILE_TO_FILE(() -> new Transfers(Transfers.End.FILE, Transfers.End.FILE)),
+    TRANSFER_FILE_TO_SOCKET(() -> new Transfers(Transfers.End.FILE, Transfers.End.SOCKET)),
+    TRANSFER_FILE_TO_PIPE(() -> new Transfers(Transfers.End.FILE, Transfers.End.PIPE)),
+    TRANSFER_SOCKET_TO_FILE(() -> new Transfers(Transfers.End.SOCKET, Transfers.End.FILE)),
+    TRANSFER_SOCKET_TO_SOCKET(() -> new Transfers(Transfers.End.SOCKET, Transfers.End.SOCKET)),
+    TRANSFER_PIPE_TO_SOCKET(() -> new Transfers(Transfers.End.PIPE, Transfers.End.SOCKET)),
+    TRANSFER_PIPE_TO_FILE(() -> new Transfers(Transfers.End.PIPE, Transfers.End.FILE));
 
     private interface Maker {
         Job make() throws IOException;

@@ -9,6 +9,8 @@ public enum SystemCall {
     CLOSE(3, 57),
     IOCTL(16, 29),
     FCNTL(72, 25),
+    SENDFILE(40, 71),
+    COPY_FILE_RANGE(326, 285),
     SPLICE(275, 76),
     TEE(276, 77),
     VMSPLICE(278, 75),

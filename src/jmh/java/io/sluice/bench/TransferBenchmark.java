@@ -1,0 +1,309 @@
+package io.sluice.bench;
+
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import com.sun.management.ThreadMXBean;
+import io.sluice.Fd;
+import io.sluice.Pipe;
+import io.sluice.flow.Transfer;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.FutureTask;
+
+/**
+ * Transfers beside the JDK's own way for the same two ends, in turn: {@code --transfer [<MiB> [<rounds> [<part of a job's name>]]]}.
+ *
+ * <p>CPU time is that of the thread that moves the bytes; who sends and who receives are other threads or processes, the same for both.
+ */
+final class TransferBenchmark {
+    private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    private static final double GIB = 1 << 30;
+    private static final int BLOCK = 256 << 10;
+    private static final int WARM_UPS = 2;
+
+    /** For a child that writes faster than the socket takes: the more goes to the socket at once, the less it costs. */
+    private static final int PIPE_OF_CHILD = 1 << 20;
+
+    /** One way of doing a job once. */
+    private interface Way {
+        void run() throws Exception;
+    }
+
+    private record Job(String words, double most, String jdkWords, Way sluice, Way jdk) {}
+
+    private record Sample(double seconds, double cpu) {}
+
+    private final Path folder;
+    private final Path source;
+    private final Path target;
+    private final long size;
+    private final ServerSocketChannel server;
+
+    private TransferBenchmark(Path folder, long size, ServerSocketChannel server) throws IOException {
+        this.folder = folder;
+        this.size = size;
+        this.server = server;
+        this.source = folder.resolve("source");
+        this.target = folder.resolve("target");
+        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(source), BLOCK)) {
+            byte[] block = new byte[BLOCK];
+            new java.util.Random(1).nextBytes(block);
+            for (long left = size; left > 0; left -= BLOCK) {
+                out.write(block, 0, (int) Math.min(left, BLOCK));
+            }
+        }
+    }
+
+    static void run(String[] args) throws Exception {
+        long size = (args.length > 1 ? Long.parseLong(args[1]) : 256) << 20;
+        int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 7;
+        Path folder = Files.createTempDirectory("sluice-bench");
+        try (ServerSocketChannel server = ServerSocketChannel.open()) {
+            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            TransferBenchmark benchmark = new TransferBenchmark(folder, size, server);
+            System.out.printf(
+                    Locale.ROOT,
+                    "%d MiB, medians of %d alternating rounds after %d to warm up%n%n%-20s %-38s %-38s %8s %8s %8s%n",
+                    size >> 20,
+                    rounds,
+                    WARM_UPS,
+                    "job",
+                    "Sluice",
+                    "JDK",
+                    "CPU",
+                    "target",
+                    "time");
+            for (Job job : benchmark.jobs()) {
+                if (args.length < 4 || job.words.contains(args[3])) {
+                    benchmark.compare(job, rounds);
+                }
+            }
+        } finally {
+            Files.deleteIfExists(folder.resolve("source"));
+            Files.deleteIfExists(folder.resolve("target"));
+            Files.delete(folder);
+        }
+    }
+
+    private List<Job> jobs() {
+        return List.of(
+                new Job("socket → file", 0.7, "FileChannel.transferFrom", this::socketToFile, this::transferFrom),
+                new Job("process → socket", 0.5, "InputStream.transferTo", this::childToSocket, this::streamToSocket),
+                new Job("file → file", 1.05, "FileChannel.transferTo", this::fileToFile, this::channelToFile),
+                new Job("file → socket", 1.05, "FileChannel.transferTo", this::fileToSocket, this::channelToSocket));
+    }
+
+    private void compare(Job job, int rounds) throws Exception {
+        List<Sample> sluice = new ArrayList<>();
+        List<Sample> jdk = new ArrayList<>();
+        for (int round = -WARM_UPS; round < rounds; round++) {
+            // In turn, and who is first alternates too.
+            boolean first = (round & 1) == 0;
+            Sample one = measured(first ? job.sluice : job.jdk);
+            Sample other = measured(first ? job.jdk : job.sluice);
+            if (round >= 0) {
+                sluice.add(first ? one : other);
+                jdk.add(first ? other : one);
+            }
+        }
+        double cpu = median(sluice, true) / median(jdk, true);
+        double time = median(sluice, false) / median(jdk, false);
+        System.out.printf(
+                Locale.ROOT,
+                "%-20s %-38s %-38s %8.2f %8.2f %8.2f%n",
+                job.words,
+                words(sluice, ""),
+                words(jdk, " " + job.jdkWords),
+                cpu,
+                job.most,
+                time);
+    }
+
+    private String words(List<Sample> samples, String with) {
+        double gib = size / GIB;
+        return String.format(
+                Locale.ROOT,
+                "%.3f CPU s/GiB %.2f GiB/s%s",
+                median(samples, true) / gib,
+                gib / median(samples, false),
+                with);
+    }
+
+    private static double median(List<Sample> samples, boolean cpu) {
+        List<Double> sorted = samples.stream()
+                .map(sample -> cpu ? sample.cpu : sample.seconds)
+                .sorted()
+                .toList();
+        return sorted.get(sorted.size() / 2);
+    }
+
+    private double cpuOfRun;
+
+    private Sample measured(Way way) throws Exception {
+        long start = System.nanoTime();
+        way.run();
+        return new Sample((System.nanoTime() - start) / 1e9, cpuOfRun);
+    }
+
+    /** The part of a way whose processor time counts. */
+    private void timed(Way body) throws Exception {
+        long before = THREADS.getCurrentThreadCpuTime();
+        body.run();
+        cpuOfRun = (THREADS.getCurrentThreadCpuTime() - before) / 1e9;
+    }
+
+    private void socketToFile() throws Exception {
+        try (SocketChannel from = sender();
+                Fd to = Fd.open(target, WRITE, CREATE, TRUNCATE_EXISTING)) {
+            timed(() -> all(Transfer.from(from).to(to).run().bytes()));
+        }
+    }
+
+    private void transferFrom() throws Exception {
+        try (SocketChannel from = sender();
+                FileChannel to = FileChannel.open(target, WRITE, CREATE, TRUNCATE_EXISTING)) {
+            timed(() -> {
+                long at = 0;
+                for (long n; (n = to.transferFrom(from, at, Long.MAX_VALUE - at)) > 0; ) {
+                    at += n;
+                }
+                all(at);
+            });
+        }
+    }
+
+    private void childToSocket() throws Exception {
+        try (Receiver to = new Receiver();
+                Pipe pipe = Pipe.open()) {
+            pipe.capacity(PIPE_OF_CHILD);
+            Process child = cat().redirectOutput(pipe.sink().redirect()).start();
+            pipe.sink().close();
+            timed(() -> all(Transfer.from(pipe.source()).to(to.channel).run().bytes()));
+            to.finish();
+            child.waitFor();
+        }
+    }
+
+    private void streamToSocket() throws Exception {
+        try (Receiver to = new Receiver()) {
+            Process child = cat().start();
+            try (InputStream in = child.getInputStream()) {
+                timed(() -> all(in.transferTo(Channels.newOutputStream(to.channel))));
+            }
+            to.finish();
+            child.waitFor();
+        }
+    }
+
+    private void fileToFile() throws Exception {
+        try (Fd from = Fd.open(source);
+                Fd to = Fd.open(target, WRITE, CREATE, TRUNCATE_EXISTING)) {
+            timed(() -> all(Transfer.from(from).to(to).run().bytes()));
+        }
+    }
+
+    private void channelToFile() throws Exception {
+        try (FileChannel from = FileChannel.open(source, READ);
+                FileChannel to = FileChannel.open(target, WRITE, CREATE, TRUNCATE_EXISTING)) {
+            timed(() -> transferTo(from, to));
+        }
+    }
+
+    private void fileToSocket() throws Exception {
+        try (Receiver to = new Receiver();
+                Fd from = Fd.open(source)) {
+            timed(() -> all(Transfer.from(from).to(to.channel).run().bytes()));
+            to.finish();
+        }
+    }
+
+    private void channelToSocket() throws Exception {
+        try (Receiver to = new Receiver();
+                FileChannel from = FileChannel.open(source, READ)) {
+            timed(() -> transferTo(from, to.channel));
+            to.finish();
+        }
+    }
+
+    private void transferTo(FileChannel from, java.nio.channels.WritableByteChannel to) throws IOException {
+        long at = 0;
+        for (long n; at < size && (n = from.transferTo(at, size - at, to)) > 0; ) {
+            at += n;
+        }
+        all(at);
+    }
+
+    private ProcessBuilder cat() {
+        return new ProcessBuilder("cat", source.toString());
+    }
+
+    private void all(long bytes) throws IOException {
+        if (bytes != size) {
+            throw new IOException(bytes + " of " + size + " bytes were moved");
+        }
+    }
+
+    /** A connection on which another thread sends the source, and the end after it. */
+    private SocketChannel sender() throws IOException {
+        SocketChannel near = SocketChannel.open(server.getLocalAddress());
+        SocketChannel far = server.accept();
+        Thread.ofPlatform().daemon().start(() -> {
+            try (near;
+                    FileChannel file = FileChannel.open(source)) {
+                for (long at = 0; at < size; ) {
+                    at += file.transferTo(at, size - at, near);
+                }
+            } catch (IOException e) {
+                e.printStackTrace(); // the other side counts what came
+            }
+        });
+        return far;
+    }
+
+    /** A connection that another thread empties. */
+    private final class Receiver implements AutoCloseable {
+        final SocketChannel channel = SocketChannel.open(server.getLocalAddress());
+        private final SocketChannel far = server.accept();
+        private final FutureTask<Long> task = new FutureTask<>(() -> {
+            ByteBuffer buffer = ByteBuffer.allocateDirect(BLOCK);
+            long total = 0;
+            for (int n; (n = far.read(buffer.clear())) >= 0; ) {
+                total += n;
+            }
+            return total;
+        });
+
+        Receiver() throws IOException {
+            Thread.ofPlatform().daemon().start(task);
+        }
+
+        void finish() throws Exception {
+            channel.shutdownOutput();
+            all(task.get());
+        }
+
+        @Override
+        public void close() throws IOException {
+            channel.close();
+            far.close();
+        }
+    }
+}
