@@ -13,6 +13,8 @@ public final class Benchmarks {
         String first = args.length == 0 ? "--overhead" : args[0];
         switch (first) {
             case "--crossover" -> Crossover.run(args);
+            case "--fanout" -> FanoutComparison.run(args);
+            case "--gather" -> GatherComparison.run(args);
             case "--ladder" -> Ladder.run(args);
             case "--transfer" -> TransferBenchmark.run(args);
             default -> {

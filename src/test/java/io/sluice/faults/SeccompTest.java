@@ -77,6 +77,20 @@ class SeccompTest {
 
     @ParameterizedTest(name = "{0}")
     @CsvSource({"EPERM", "ENOSYS"})
+    @DisplayName("lesson 8: a fan-out and a gathering that may not splice, tee or send files copy")
+    void wholeJobsCopyWhereTheyMayNotSplice(String errno) throws Exception {
+        List<SystemCall> calls = List.of(SystemCall.SPLICE, SystemCall.TEE, SystemCall.VMSPLICE, SystemCall.SENDFILE);
+        Map<String, Map<String, String>> outcomes = refusing(errno, calls, Task.FAN_OUT, Task.GATHER);
+        for (Task task : List.of(Task.FAN_OUT, Task.GATHER)) {
+            assertThat(outcomes.get(task.name()))
+                    .containsEntry("outcome", "done")
+                    .containsEntry("remarkable", Integer.toString(Job.LENGTH))
+                    .containsEntry("differsAt", "-1");
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource({"EPERM", "ENOSYS"})
     void aJvmThatMayNotOpenPipesSaysSo(String errno) throws Exception {
         Map<String, String> outcome =
                 refusing(errno, List.of(SystemCall.PIPE2), Task.PIPE_ALONE).get(Task.PIPE_ALONE.name());

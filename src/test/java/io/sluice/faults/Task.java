@@ -43,7 +43,9 @@ enum Task {
     TRANSFER_SOCKET_TO_FILE(() -> new Transfers(Transfers.End.SOCKET, Transfers.End.FILE)),
     TRANSFER_SOCKET_TO_SOCKET(() -> new Transfers(Transfers.End.SOCKET, Transfers.End.SOCKET)),
     TRANSFER_PIPE_TO_SOCKET(() -> new Transfers(Transfers.End.PIPE, Transfers.End.SOCKET)),
-    TRANSFER_PIPE_TO_FILE(() -> new Transfers(Transfers.End.PIPE, Transfers.End.FILE));
+    TRANSFER_PIPE_TO_FILE(() -> new Transfers(Transfers.End.PIPE, Transfers.End.FILE)),
+    FAN_OUT(Flows.FannedOut::new),
+    GATHER(Flows.Gathered::new);
 
     private interface Maker {
         Job make() throws IOException;

@@ -26,6 +26,14 @@ public final class Allocations {
         }
     }
 
+    /** Repeats the body until so many runs in a row allocate at most so many bytes each, and fails if that never comes. */
+    public static void awaitAtMost(long bytes, Runnable body) throws Exception {
+        long[] allocated = new long[1];
+        if (!Await.within(PATIENCE, () -> (allocated[0] = ofBatch(body)) <= bytes * BATCH)) {
+            throw new AssertionError("a run allocates " + allocated[0] / BATCH + " bytes");
+        }
+    }
+
     private static long ofBatch(Runnable body) {
         long before = ofThisThread();
         for (int i = 0; i < BATCH; i++) {
