@@ -16,6 +16,7 @@ enum Operation {
     POOL("pool: take, FIONREAD, give back", 1, PipePoolBenchmark.class, "pool"),
     OPEN_CLOSE("pipe: open, close", 3, PipePoolBenchmark.class, "openClose"),
     OPEN_CLOSE_SINGLE("pipe, one descriptor: open, close", 5, PipePoolBenchmark.class, "openCloseSingle"),
+    LEND_PAGE_EXACT("4 KiB: lend, splice 4 KiB of it", 2, LendingBenchmark.class, "pageExact"),
     LEND_PAGE_SPLICE("4 KiB: lend, splice to /dev/null", 2, LendingBenchmark.class, "pageSplice"),
     LEND_PAGE_READ("4 KiB: lend, read", 2, LendingBenchmark.class, "pageRead"),
     LEND_PAGES_SPLICE("64 KiB: lend, splice to /dev/null", 2, LendingBenchmark.class, "pagesSplice"),
@@ -25,7 +26,7 @@ enum Operation {
     static final Set<Operation> CALLS = EnumSet.range(SPLICE_BLOCKED, OPEN_CLOSE_SINGLE);
 
     /** What lending costs on top of its calls. */
-    static final Set<Operation> LENDING = EnumSet.range(LEND_PAGE_SPLICE, LEND_PAGES_READ);
+    static final Set<Operation> LENDING = EnumSet.range(LEND_PAGE_EXACT, LEND_PAGES_READ);
 
     /** For people. */
     final String words;

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, BLOCKS = 64 << 10, BATCH = 256 };
+enum { BLOCK = 4096, BLOCKS = 64 << 10, MORE = 2 * BLOCKS, BATCH = 256 };
 
 struct duct {
     int out; /* the read end */
@@ -26,7 +26,7 @@ struct duct {
 
 static struct duct a, b;
 static int null_device;
-static _Alignas(BLOCK) char memory[BLOCKS];
+static _Alignas(BLOCK) char memory[MORE];
 static _Alignas(BLOCK) char lent[BLOCKS];
 
 static void fail(const char *what) {
@@ -148,18 +148,22 @@ static void lend(size_t length) {
     all(vmsplice(a.in, &range, 1, SPLICE_F_NONBLOCK), length, "vmsplice");
 }
 
-static void lend_splice(size_t length) {
+static void lend_splice(size_t length, size_t asked) {
     lend(length);
-    all(splice(a.out, NULL, null_device, NULL, length, SPLICE_F_NONBLOCK), length, "splice");
+    all(splice(a.out, NULL, null_device, NULL, asked, SPLICE_F_NONBLOCK), length, "splice");
 }
 
 static void lend_read(size_t length) {
     lend(length);
-    all(read(a.out, memory, BLOCKS), length, "read");
+    all(read(a.out, memory, MORE), length, "read");
+}
+
+static void lend_page_exact(void) {
+    lend_splice(BLOCK, BLOCK);
 }
 
 static void lend_page_splice(void) {
-    lend_splice(BLOCK);
+    lend_splice(BLOCK, MORE);
 }
 
 static void lend_page_read(void) {
@@ -167,7 +171,7 @@ static void lend_page_read(void) {
 }
 
 static void lend_pages_splice(void) {
-    lend_splice(BLOCKS);
+    lend_splice(BLOCKS, MORE);
 }
 
 static void lend_pages_read(void) {
@@ -190,6 +194,7 @@ static const struct operation {
     {"PipePoolBenchmark.pool", nothing, prove_empty},
     {"PipePoolBenchmark.openClose", nothing, open_close},
     {"PipePoolBenchmark.openCloseSingle", nothing, open_close_single},
+    {"LendingBenchmark.pageExact", touch, lend_page_exact},
     {"LendingBenchmark.pageSplice", touch, lend_page_splice},
     {"LendingBenchmark.pageRead", touch, lend_page_read},
     {"LendingBenchmark.pagesSplice", touch, lend_pages_splice},
