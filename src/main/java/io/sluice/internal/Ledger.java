@@ -36,9 +36,8 @@ public final class Ledger {
         volatile boolean forwarded;
         volatile boolean settled;
 
-        /** The next in the list of {@link LentRanges}, under its lock. */
-        @Nullable
-        Entry next;
+        /** The next in the list of {@link LentRanges}. */
+        volatile @Nullable Entry next;
 
         private Entry(long start, long end) {
             this.start = start;

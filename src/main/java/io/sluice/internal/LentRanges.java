@@ -1,67 +1,63 @@
 package io.sluice.internal;
 
 import io.sluice.internal.Ledger.Entry;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
-/** The ranges of a pipe that hold lent memory, in the order of their positions; some of the first may have left. */
+/**
+ * The ranges of a pipe that hold lent memory, in the order of their positions; some of the first may have left.
+ *
+ * <p>One thread at a time changes the list, because it is alone in the pipe's entering gate. Another, which is alone in the leaving gate, may
+ * run through it meanwhile. A range is in the list before its memory is in the pipe, so who takes memory out finds its range.
+ */
 final class LentRanges {
-    private final ReentrantLock lock = new ReentrantLock();
-    private @Nullable Entry first;
-    private @Nullable Entry last;
+    private volatile @Nullable Entry first;
+    private volatile @Nullable Entry last;
 
     /** Adds the one behind all others, and drops those in front that are settled or lie before {@code gone}. */
     void add(Entry entry, long gone) {
-        lock.lock();
-        try {
-            while (first != null && (first.settled || first.end <= gone)) {
-                Entry passed = first;
-                first = passed.next;
-                passed.next = null; // a loan that is kept would keep all later ones
-            }
-            if (first == null) {
-                first = entry;
-            } else if (last != null) {
-                last.next = entry;
-            }
-            last = entry;
-        } finally {
-            lock.unlock();
+        Entry head = first;
+        while (head != null && (head.settled || head.end <= gone)) {
+            Entry passed = head;
+            head = passed.next;
+            first = head;
+            passed.next = null; // a loan that is kept would keep all later ones
         }
+        Entry before = last;
+        if (head == null || before == null) {
+            first = entry;
+        } else {
+            before.next = entry;
+        }
+        last = entry;
     }
 
     /** Removes one of which nothing was lent. */
     void remove(Entry entry) {
-        lock.lock();
-        try {
-            Entry before = null;
-            for (Entry e = first; e != null && e != entry; e = e.next) {
-                before = e;
-            }
-            if (before == null) {
-                first = entry.next;
-            } else {
-                before.next = entry.next;
-            }
-            if (last == entry) {
-                last = before;
-            }
-        } finally {
-            lock.unlock();
+        Entry before = null;
+        for (Entry e = first; e != null && e != entry; e = e.next) {
+            before = e;
+        }
+        if (last == entry) {
+            last = before;
+        }
+        if (before == null) {
+            first = entry.next;
+        } else {
+            before.next = entry.next;
         }
     }
 
     /** What lies between these positions, or touches what does, is passed on by reference. */
     void forward(long from, long to) {
-        lock.lock();
-        try {
-            for (Entry e = first; e != null; e = e.next) {
-                if (e.start < to && e.end > from) {
-                    e.forwarded = true;
-                }
+        Entry e = first;
+        // Invariant: those before e that are still in the list and touch the positions are marked.
+        while (e != null) {
+            if (e.start < to && e.end > from) {
+                e.forwarded = true;
             }
-        } finally {
-            lock.unlock();
+            Entry next = e.next;
+            // Without a next it is the last, or was dropped meanwhile; then those behind it are found from the front.
+            e = next != null || e == last ? next : first;
         }
     }
 }
