@@ -1,20 +1,20 @@
 package io.sluice;
 
 import io.sluice.internal.CopyCalls;
-import io.sluice.internal.Descriptor;
 import io.sluice.internal.FdAccess;
 import io.sluice.internal.Offload;
 import io.sluice.internal.SocketCalls;
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.WaitCalls;
+import io.sluice.internal.WaitFailedException;
+import io.sluice.internal.Waiter;
 import io.sluice.internal.ffi.Linux;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
-import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ClosedChannelException;
-import java.nio.channels.spi.AbstractInterruptibleChannel;
+import java.nio.channels.SelectionKey;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -107,12 +107,30 @@ final class FdVerbs extends FdAccess {
     @Override
     public void await(@Nullable Closeable readable, @Nullable Closeable writable, long nanos) throws IOException {
         if (readable != null) {
-            Side in = side(readable);
-            await(in, Linux.POLLIN(), writable == null ? in : side(writable), nanos);
+            await(side(readable), Linux.POLLIN(), side(writable == null ? readable : writable), 0, nanos);
         } else if (writable != null) {
-            Side out = side(writable);
-            await(out, Linux.POLLOUT(), out, nanos);
+            await(side(writable), Linux.POLLOUT(), side(writable), 0, nanos);
         }
+    }
+
+    @Override
+    public void awaitEither(Closeable first, int firstOps, Closeable second, int secondOps, long nanos)
+            throws IOException {
+        await(side(first), events(firstOps), side(second), events(secondOps), nanos);
+    }
+
+    private static void await(Side first, int firstEvents, Side second, int secondEvents, long nanos)
+            throws ErrnoException {
+        try {
+            Waiter.awaitEither(first.descriptor(), firstEvents, second.descriptor(), secondEvents, nanos);
+        } catch (WaitFailedException e) {
+            throw Failures.waiting(e, firstEvents != 0 ? first : second);
+        }
+    }
+
+    private static int events(int ops) {
+        return ((ops & SelectionKey.OP_READ) != 0 ? Linux.POLLIN() : 0)
+                | ((ops & SelectionKey.OP_WRITE) != 0 ? Linux.POLLOUT() : 0);
     }
 
     @Override
@@ -126,9 +144,9 @@ final class FdVerbs extends FdAccess {
         }
         int ready = Waits.ready(in, out);
         if ((ready & 1) == 0) {
-            await(in, Linux.POLLIN(), out, Long.MAX_VALUE);
+            await(in, Linux.POLLIN(), out, 0, Long.MAX_VALUE);
         } else if ((ready & 2) == 0) {
-            await(out, Linux.POLLOUT(), in, Long.MAX_VALUE);
+            await(out, Linux.POLLOUT(), in, 0, Long.MAX_VALUE);
         } else {
             Waits.pause(round);
         }
@@ -143,44 +161,6 @@ final class FdVerbs extends FdAccess {
     @Override
     public boolean copies(Closeable to) {
         return side(to).copies();
-    }
-
-    /** As {@link Waits#awaitReady}; an interrupt ends it on a platform thread too, which waits in the kernel. */
-    private static void await(Side on, int events, Side other, long nanos) throws ErrnoException {
-        if (Thread.currentThread().isVirtual()) {
-            Waits.awaitReady(on, events, other, null, nanos);
-            return;
-        }
-        Interruption interruption = new Interruption();
-        interruption.begun();
-        try {
-            Waits.awaitReady(on, events, other, interruption.gate, nanos);
-        } finally {
-            interruption.ended();
-        }
-    }
-
-    /** Closes its gate, on which a thread waits beside the descriptor, when that thread is interrupted. */
-    private static final class Interruption extends AbstractInterruptibleChannel {
-        final Descriptor gate = new Descriptor(-1, () -> {});
-
-        void begun() {
-            begin();
-        }
-
-        void ended() {
-            try {
-                end(true);
-            } catch (AsynchronousCloseException e) {
-                // The thread finds its interrupt status set, and its caller decides what comes of it.
-                return;
-            }
-        }
-
-        @Override
-        protected void implCloseChannel() {
-            gate.close();
-        }
     }
 
     @Override

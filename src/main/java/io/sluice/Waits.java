@@ -1,6 +1,5 @@
 package io.sluice;
 
-import io.sluice.internal.Descriptor;
 import io.sluice.internal.WaitCalls;
 import io.sluice.internal.WaitFailedException;
 import io.sluice.internal.Waiter;
@@ -95,14 +94,8 @@ final class Waits {
     }
 
     static void awaitReady(Side side, int events, Side other, long nanos) throws ErrnoException {
-        awaitReady(side, events, other, null, nanos);
-    }
-
-    /** As the shorter form; {@code gate}, if there is one, ends the wait when it is closed. */
-    static void awaitReady(Side side, int events, Side other, @Nullable Descriptor gate, long nanos)
-            throws ErrnoException {
         try {
-            Waiter.await(side.descriptor(), events, other.descriptor(), gate, nanos);
+            Waiter.await(side.descriptor(), events, other.descriptor(), nanos);
         } catch (WaitFailedException e) {
             throw Failures.waiting(e, side);
         }

@@ -15,7 +15,9 @@ public final class Benchmarks {
             case "--crossover" -> Crossover.run(args);
             case "--fanout" -> FanoutComparison.run(args);
             case "--gather" -> GatherComparison.run(args);
+            case "--httpterm" -> HttpTermBenchmark.run(args);
             case "--ladder" -> Ladder.run(args);
+            case "--relay" -> RelayComparison.run(args);
             case "--transfer" -> TransferBenchmark.run(args);
             default -> {
                 if (first.startsWith("--")) {

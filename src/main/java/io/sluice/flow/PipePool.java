@@ -166,7 +166,7 @@ public final class PipePool implements Closeable {
             return pipe.source().isOpen()
                     && pipe.sink().isOpen()
                     && !PipeAccess.get().ledger(pipe.sink()).isShared()
-                    && pipe.available() == 0;
+                    && pipe.source().available() == 0;
         } catch (IOException e) {
             return false;
         }

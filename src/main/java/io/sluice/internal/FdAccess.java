@@ -73,6 +73,17 @@ public abstract class FdAccess {
     /** Whether what is spliced to it was seen to be copied before the call returns, so that nobody refers to its pages afterwards. */
     public abstract boolean copies(Closeable to);
 
+    /**
+     * Waits until one of two is ready, or is closed, or the thread is interrupted or the time is over. Returns early now and then. A virtual
+     * thread holds no carrier.
+     *
+     * @param firstOps what to wait for: OP_READ and OP_WRITE of {@link java.nio.channels.SelectionKey}, or 0 for closing alone
+     * @param secondOps the same for the other
+     * @param nanos the most to wait; {@link Long#MAX_VALUE} for no limit
+     */
+    public abstract void awaitEither(Closeable first, int firstOps, Closeable second, int secondOps, long nanos)
+            throws IOException;
+
     /** {@code shutdown(fd, SHUT_WR)} for a socket: what was sent before still arrives, and then the end. */
     public abstract void shutdownOutput(Closeable socket) throws IOException;
 

@@ -72,20 +72,29 @@ final class Poller {
 
     /** Parks the current virtual thread until {@code fd} is ready, or {@code waiter} is signalled for another reason, or the time is over. */
     void await(int fd, Waiter waiter, long nanos) throws WaitFailedException {
-        int armed = arm(fd, waiter);
-        if (armed == -Linux.EBADF()) {
+        if (!enlist(fd, waiter)) {
             return; // closed meanwhile, as the caller's next try will see
-        } else if (armed < 0) {
-            throw new WaitFailedException("epoll_ctl", -armed);
         }
         try {
             waiter.park(nanos);
         } finally {
-            waiting.computeIfPresent(fd, (k, first) -> without(first, waiter));
+            strike(fd, waiter);
         }
-        if (waiter.failure != 0) {
-            throw new WaitFailedException("epoll_wait", waiter.failure);
+        waiter.throwFailure();
+    }
+
+    /** Has {@code waiter} signalled once {@code fd} is ready; to be followed by {@link #strike}. False if the number is not open. */
+    boolean enlist(int fd, Waiter waiter) throws WaitFailedException {
+        int armed = arm(fd, waiter);
+        if (armed < 0 && armed != -Linux.EBADF()) {
+            throw new WaitFailedException("epoll_ctl", -armed);
         }
+        return armed >= 0;
+    }
+
+    /** Forgets that {@code waiter} waits for {@code fd}, if it does. */
+    void strike(int fd, Waiter waiter) {
+        waiting.computeIfPresent(fd, (k, first) -> without(first, waiter));
     }
 
     // Registered and armed under the map's lock for this number: the event cannot come before its waiter is there to be
@@ -137,8 +146,7 @@ final class Poller {
     private void wake(int fd, int failure) {
         waiting.computeIfPresent(fd, (k, first) -> {
             for (Waiter w = first; w != null; w = w.next) {
-                w.failure = failure;
-                w.signal();
+                w.signal(failure);
             }
             return null;
         });

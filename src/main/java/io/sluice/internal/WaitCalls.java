@@ -48,6 +48,35 @@ public final class WaitCalls {
     }
 
     /**
+     * {@code int poll(struct pollfd *fds, 3, int timeout)}; a negative descriptor is passed over.
+     *
+     * @return bits 0 to 2 for the descriptors that have events, 0 after {@code timeoutMillis}, or −errno
+     */
+    public static int poll(
+            int first, int firstEvents, int second, int secondEvents, int third, int thirdEvents, int timeoutMillis) {
+        CallState s = CallState.acquire();
+        try {
+            s.scratch.set(JAVA_INT, 0, first);
+            s.scratch.set(JAVA_INT, 4, firstEvents & 0xffff);
+            s.scratch.set(JAVA_INT, POLLFD, second);
+            s.scratch.set(JAVA_INT, POLLFD + 4, secondEvents & 0xffff);
+            s.scratch.set(JAVA_INT, 2 * POLLFD, third);
+            s.scratch.set(JAVA_INT, 2 * POLLFD + 4, thirdEvents & 0xffff);
+            int result = s.result((int) POLL.invokeExact(s.capture, s.address, 3L, timeoutMillis));
+            if (result <= 0) {
+                return result;
+            }
+            return (s.scratch.get(JAVA_SHORT, 6) != 0 ? 1 : 0)
+                    | (s.scratch.get(JAVA_SHORT, POLLFD + 6) != 0 ? 2 : 0)
+                    | (s.scratch.get(JAVA_SHORT, 2 * POLLFD + 6) != 0 ? 4 : 0);
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
+        } finally {
+            s.release();
+        }
+    }
+
+    /**
      * {@code int poll(struct pollfd *fds, 1, int timeout)}.
      *
      * @return the events, 0 after {@code timeoutMillis}, or −errno

@@ -25,10 +25,14 @@ public final class Waiter {
 
     private final Thread thread = Thread.currentThread();
     private final int eventfd;
+
+    /** What is signalled in its stead, or itself: a thread that waits in several places has a waiter in each. */
+    private final Waiter principal;
+
     private volatile boolean signalled;
 
     /** The errno that kept the poller from waiting, or 0; written before the signal. */
-    int failure;
+    private volatile int failure;
 
     /** The next waiter for the same descriptor; the poller's, under its map. */
     @Nullable
@@ -36,6 +40,12 @@ public final class Waiter {
 
     private Waiter() throws WaitFailedException {
         eventfd = thread.isVirtual() ? -1 : takeEventfd();
+        principal = this;
+    }
+
+    private Waiter(Waiter principal) {
+        this.eventfd = -1;
+        this.principal = principal;
     }
 
     /**
@@ -44,21 +54,16 @@ public final class Waiter {
      *
      * @param events POLLIN or POLLOUT
      * @param other the descriptor at the other side, or {@code on} again
-     * @param gate what ends the wait by being closed, or null
      * @param nanos the most to wait, {@link Long#MAX_VALUE} for no limit
      * @throws WaitFailedException if the kernel cannot wait for it
      */
-    public static void await(Descriptor on, int events, Descriptor other, @Nullable Descriptor gate, long nanos)
-            throws WaitFailedException {
+    public static void await(Descriptor on, int events, Descriptor other, long nanos) throws WaitFailedException {
         Waiter waiter = new Waiter();
         on.add(waiter);
         other.add(waiter);
-        if (gate != null) {
-            gate.add(waiter);
-        }
         try {
             on.markPolled();
-            if (on.isOpen() && other.isOpen() && (gate == null || gate.isOpen())) {
+            if (on.isOpen() && other.isOpen()) {
                 waiter.await(on.number(), events, nanos);
             }
         } catch (WaitFailedException e) {
@@ -66,12 +71,109 @@ public final class Waiter {
                 throw e;
             } // else the number may by now be that of a file which cannot be waited for
         } finally {
-            if (gate != null) {
-                gate.remove(waiter);
-            }
             other.remove(waiter);
             on.remove(waiter);
             waiter.returnEventfd();
+        }
+    }
+
+    /**
+     * As {@link #await(Descriptor, int, Descriptor, long)}, for either of two descriptors and for one or both directions of each. An
+     * interrupt wakes a platform thread too; the caller is not inside an interruptible channel's operation.
+     *
+     * @param firstEvents POLLIN, POLLOUT, both, or 0 for closing alone
+     * @param secondEvents the same for the other
+     */
+    public static void awaitEither(Descriptor first, int firstEvents, Descriptor second, int secondEvents, long nanos)
+            throws WaitFailedException {
+        Waiter waiter = new Waiter();
+        first.add(waiter);
+        second.add(waiter);
+        try {
+            first.markPolled();
+            second.markPolled();
+            if (first.isOpen() && second.isOpen()) {
+                if (waiter.eventfd < 0) {
+                    waiter.parkForEither(first.number(), firstEvents, second.number(), secondEvents, nanos);
+                } else {
+                    waiter.pollEither(first.number(), firstEvents, second.number(), secondEvents, nanos);
+                }
+            }
+        } catch (WaitFailedException e) {
+            if (first.isOpen() && second.isOpen()) {
+                throw e;
+            } // else a number may by now be that of a file which cannot be waited for
+        } finally {
+            second.remove(waiter);
+            first.remove(waiter);
+            waiter.returnEventfd();
+        }
+    }
+
+    private void pollEither(int first, int firstEvents, int second, int secondEvents, long nanos)
+            throws WaitFailedException {
+        int ready;
+        InterruptBell bell = new InterruptBell(this);
+        bell.listen();
+        try {
+            // A descriptor that is waited for with no events reports its errors all the same, for ever: it is left out.
+            ready = WaitCalls.poll(
+                    firstEvents == 0 ? -1 : first,
+                    firstEvents,
+                    secondEvents == 0 ? -1 : second,
+                    secondEvents,
+                    eventfd,
+                    Linux.POLLIN(),
+                    millis(nanos));
+        } finally {
+            bell.silence();
+        }
+        if (ready > 0 && (ready & 4) != 0) {
+            Syscalls.read(eventfd, DRAIN, Long.BYTES);
+        } else if (ready < 0 && ready != -Linux.EINTR() && ready != -Linux.EAGAIN()) {
+            throw new WaitFailedException("poll", -ready);
+        }
+    }
+
+    private void parkForEither(int first, int firstEvents, int second, int secondEvents, long nanos)
+            throws WaitFailedException {
+        Waiter firstIn = placeFor(firstEvents & Linux.POLLIN());
+        Waiter firstOut = placeFor(firstEvents & Linux.POLLOUT());
+        Waiter secondIn = placeFor(secondEvents & Linux.POLLIN());
+        Waiter secondOut = placeFor(secondEvents & Linux.POLLOUT());
+        try {
+            if (enlist(firstIn, Linux.POLLIN(), first)
+                    && enlist(firstOut, Linux.POLLOUT(), first)
+                    && enlist(secondIn, Linux.POLLIN(), second)
+                    && enlist(secondOut, Linux.POLLOUT(), second)) {
+                park(nanos);
+            }
+        } finally {
+            strike(firstIn, Linux.POLLIN(), first);
+            strike(firstOut, Linux.POLLOUT(), first);
+            strike(secondIn, Linux.POLLIN(), second);
+            strike(secondOut, Linux.POLLOUT(), second);
+        }
+        throwFailure();
+    }
+
+    private @Nullable Waiter placeFor(int events) {
+        return events == 0 ? null : new Waiter(this);
+    }
+
+    private static boolean enlist(@Nullable Waiter place, int events, int fd) throws WaitFailedException {
+        return place == null || Poller.of(events).enlist(fd, place);
+    }
+
+    private static void strike(@Nullable Waiter place, int events, int fd) throws WaitFailedException {
+        if (place != null) {
+            Poller.of(events).strike(fd, place);
+        }
+    }
+
+    void throwFailure() throws WaitFailedException {
+        if (failure != 0) {
+            throw new WaitFailedException("epoll_wait", failure);
         }
     }
 
@@ -88,6 +190,12 @@ public final class Waiter {
         } else if ((ready & 2) != 0) {
             Syscalls.read(eventfd, DRAIN, Long.BYTES);
         }
+    }
+
+    /** Wakes the thread, now or when it begins to wait, with the errno that keeps the poller from waiting, or 0. */
+    void signal(int errno) {
+        principal.failure = errno;
+        principal.signal();
     }
 
     /** Wakes the thread, now or when it begins to wait. */

@@ -38,6 +38,7 @@ class SeccompTest {
                 Task.COPY,
                 Task.COPY_OF_ARRAYS,
                 Task.COPY_TRYING,
+                Task.RELAY,
                 Task.READ_OF_EMPTY_PIPE,
                 Task.CAPACITY,
                 Task.OPEN_PIPES);
@@ -55,6 +56,7 @@ class SeccompTest {
                 Task.COPY,
                 Task.COPY_OF_ARRAYS,
                 Task.COPY_TRYING,
+                Task.RELAY,
                 Task.READ_OF_EMPTY_PIPE,
                 Task.CAPACITY,
                 Task.OPEN_PIPES)) {

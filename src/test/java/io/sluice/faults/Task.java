@@ -10,6 +10,7 @@ enum Task {
     FILE_TO_FILE_AT_OFFSETS(() -> new Pump.BetweenFiles(Pump.Form.AT_OFFSETS)),
     FILE_TO_FILE_TRYING(() -> new Pump.BetweenFiles(Pump.Form.TRYING)),
     SOCKET_TO_SOCKET(Sockets.Pumped::new),
+    RELAY(Relayed::new),
     PIPE_TO_PIPE(() -> new Pump.BetweenPipes(Pump.Form.WAITING)),
     PIPE_TO_PIPE_TRYING(() -> new Pump.BetweenPipes(Pump.Form.TRYING)),
     FILE_TO_FILE_AGAIN_AND_AGAIN(() -> new Pump.Stubborn(new Pump.BetweenFiles(Pump.Form.WAITING))),
@@ -45,7 +46,10 @@ enum Task {
     TRANSFER_PIPE_TO_SOCKET(() -> new Transfers(Transfers.End.PIPE, Transfers.End.SOCKET)),
     TRANSFER_PIPE_TO_FILE(() -> new Transfers(Transfers.End.PIPE, Transfers.End.FILE)),
     FAN_OUT(Flows.FannedOut::new),
-    GATHER(Flows.Gathered::new);
+    GATHER(Flows.Gathered::new),
+    MASTER_PIPE(() -> new MasterPipes(false, Job.CAPACITY)),
+    MASTER_PIPE_TO_FILL(() -> new MasterPipes(true, Job.CAPACITY)),
+    MASTER_PIPE_THAT_WRITES(() -> new MasterPipes(false, 1));
 
     private interface Maker {
         Job make() throws IOException;

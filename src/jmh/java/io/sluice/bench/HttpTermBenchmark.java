@@ -1,0 +1,228 @@
+package io.sluice.bench;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+
+/**
+ * What a response costs its sender: HttpTerm from a master pipe, the same server from a direct buffer, and the same in C both ways, each in
+ * a process of its own with one event loop, by turns, with the same clients.
+ *
+ * <p>Counted is the processor time of the thread that sends, as the scheduler accounts it: {@code /proc/<pid>/task/<tid>/schedstat}.
+ *
+ * <p>Arguments: {@code --httpterm}, then {@code --rounds <n>}, 5 unless given, and {@code --millis <n>} for one sample, 1000 unless given.
+ */
+final class HttpTermBenchmark {
+    private static final Path FOLDER = Path.of("target/benchmarks");
+    private static final Path SOURCE = Path.of("src/jmh/java/io/sluice/bench/httpterm.c");
+    private static final Path PROGRAM = Path.of("docs/examples/HttpTerm.java");
+    private static final long[] SIZES = {1 << 10, 4 << 10, 16 << 10, 32 << 10, 64 << 10, 256 << 10, 1 << 20, 10 << 20};
+    private static final int CONNECTIONS = 2;
+    private static final int READ = 256 << 10;
+    private static final double GIB = 1 << 30;
+
+    /** Who sends. */
+    private enum Sender {
+        MASTER_PIPE("Java, master pipe", "httpterm-loop"),
+        COPY("Java, direct buffer", "httpterm-loop"),
+        C("C, tee and splice", "httpterm"),
+        C_COPY("C, send", "httpterm");
+
+        final String words;
+        final String thread;
+
+        Sender(String words, String thread) {
+            this.words = words;
+            this.thread = thread;
+        }
+    }
+
+    private record Sample(double cpuSecondsPerGiB, double gibPerSecond) {}
+
+    private record Server(Sender sender, Process process, int port) {
+        /** Nanoseconds that the sending thread has run. */
+        long cpu() throws IOException {
+            long sum = 0;
+            try (Stream<Path> tasks = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
+                for (Path task : tasks.toList()) {
+                    try {
+                        if (Files.readString(task.resolve("comm")).strip().equals(sender.thread)) {
+                            sum += Long.parseLong(
+                                    Files.readString(task.resolve("schedstat")).split(" ")[0]);
+                        }
+                    } catch (NoSuchFileException e) {
+                        continue; // a thread that has ended sent nothing
+                    }
+                }
+            }
+            return sum;
+        }
+    }
+
+    private HttpTermBenchmark() {}
+
+    static void run(String[] args) throws Exception {
+        int rounds = 5;
+        long millis = 1000;
+        for (int i = 1; i < args.length; i++) {
+            switch (args[i]) {
+                case "--rounds" -> rounds = Integer.parseInt(args[++i]);
+                case "--millis" -> millis = Long.parseLong(args[++i]);
+                default -> throw new IllegalArgumentException("no argument of the HttpTerm benchmark: " + args[i]);
+            }
+        }
+        List<Server> servers = new ArrayList<>();
+        try (ExecutorService clients = Executors.newFixedThreadPool(CONNECTIONS)) {
+            start(servers);
+            for (Server server : servers) {
+                for (long size : SIZES) {
+                    sample(server, size, millis, clients); // for the compilers
+                }
+            }
+            System.out.printf(Locale.ROOT, "%-9s", "body");
+            servers.forEach(server -> System.out.printf(Locale.ROOT, "  %-30s", server.sender.words));
+            System.out.println("  to copy   to C");
+            for (long size : SIZES) {
+                Map<Sender, List<Sample>> samples = new EnumMap<>(Sender.class);
+                for (int round = 0; round < rounds; round++) {
+                    for (Server server : servers) {
+                        samples.computeIfAbsent(server.sender, sender -> new ArrayList<>())
+                                .add(sample(server, size, millis, clients));
+                    }
+                }
+                System.out.println(row(size, samples));
+            }
+            System.out.println(
+                    "CPU s/GiB of the sending thread, median (least); GiB/s by the clock. The ratios are those of medians.");
+        } finally {
+            servers.forEach(server -> server.process.destroy());
+        }
+    }
+
+    private static void start(List<Server> servers) throws IOException, InterruptedException {
+        Files.createDirectories(FOLDER);
+        String twin = FOLDER.resolve("httpterm").toAbsolutePath().toString();
+        Process compiler = new ProcessBuilder("gcc", "-O2", "-pthread", "-o", twin, SOURCE.toString())
+                .inheritIO()
+                .start();
+        boolean inC = compiler.waitFor() == 0;
+        for (Sender sender : Sender.values()) {
+            String way = sender == Sender.COPY || sender == Sender.C_COPY ? "copy" : "splice";
+            if (sender.ordinal() < Sender.C.ordinal()) {
+                servers.add(start(
+                        sender,
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-cp",
+                        "target/classes",
+                        PROGRAM.toString(),
+                        "0",
+                        way,
+                        "1"));
+            } else if (inC) {
+                servers.add(start(sender, twin, "0", way.equals("copy") ? "copy" : "tee"));
+            }
+        }
+    }
+
+    private static Server start(Sender sender, String... command) throws IOException {
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        BufferedReader output = process.inputReader(StandardCharsets.UTF_8);
+        for (String line; (line = output.readLine()) != null; ) {
+            if (line.startsWith("listening on ")) {
+                return new Server(sender, process, Integer.parseInt(line.substring(line.lastIndexOf(':') + 1)));
+            }
+        }
+        throw new IOException(Arrays.toString(command) + " does not listen");
+    }
+
+    private static Sample sample(Server server, long size, long millis, ExecutorService clients) throws Exception {
+        long cpu = server.cpu();
+        long start = System.nanoTime();
+        List<Future<Long>> received = new ArrayList<>();
+        for (int i = 0; i < CONNECTIONS; i++) {
+            received.add(clients.submit(() -> receive(server.port, size, start + millis * 1_000_000)));
+        }
+        long bytes = 0;
+        for (Future<Long> some : received) {
+            bytes += some.get();
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        return new Sample((server.cpu() - cpu) / 1e9 / (bytes / GIB), bytes / GIB / seconds);
+    }
+
+    private static long receive(int port, long size, long until) throws IOException {
+        byte[] request = ("GET /?s=" + size + "&c=0 HTTP/1.1\r\nHost: x\r\n\r\n").getBytes(StandardCharsets.US_ASCII);
+        byte[] buffer = new byte[READ];
+        long bodies = 0;
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+            socket.setTcpNoDelay(true);
+            long head = 0;
+            while (System.nanoTime() < until) {
+                socket.getOutputStream().write(request);
+                long got = 0;
+                while (head == 0 || got < head + size) {
+                    int n = socket.getInputStream().read(buffer);
+                    if (n < 0) {
+                        throw new IOException("the server closed the connection");
+                    }
+                    if (head == 0) {
+                        // The same request gets the same head, which comes whole.
+                        head = new String(buffer, 0, n, StandardCharsets.ISO_8859_1).indexOf("\r\n\r\n") + 4;
+                    }
+                    got += n;
+                }
+                bodies += size;
+            }
+        }
+        return bodies;
+    }
+
+    private static String row(long size, Map<Sender, List<Sample>> samples) {
+        StringBuilder row = new StringBuilder(
+                String.format(Locale.ROOT, "%-9s", size < 1 << 20 ? (size >> 10) + " KiB" : (size >> 20) + " MiB"));
+        samples.forEach((sender, some) -> row.append(String.format(
+                Locale.ROOT,
+                "  %-30s",
+                String.format(
+                        Locale.ROOT,
+                        "%.3f (%.3f), %.2f GiB/s",
+                        cpu(some),
+                        some.stream()
+                                .mapToDouble(Sample::cpuSecondsPerGiB)
+                                .min()
+                                .orElseThrow(),
+                        median(some.stream().map(Sample::gibPerSecond).toList())))));
+        double master = cpu(samples.get(Sender.MASTER_PIPE));
+        row.append(String.format(Locale.ROOT, "  %.2f", master / cpu(samples.get(Sender.COPY))));
+        if (samples.containsKey(Sender.C)) {
+            row.append(String.format(Locale.ROOT, "      %.2f", master / cpu(samples.get(Sender.C))));
+        }
+        return row.toString();
+    }
+
+    private static double cpu(List<Sample> samples) {
+        return median(samples.stream().map(Sample::cpuSecondsPerGiB).toList());
+    }
+
+    private static double median(List<Double> values) {
+        List<Double> sorted = values.stream().sorted().toList();
+        int half = sorted.size() / 2;
+        return sorted.size() % 2 == 1 ? sorted.get(half) : (sorted.get(half - 1) + sorted.get(half)) / 2;
+    }
+}

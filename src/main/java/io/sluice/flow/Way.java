@@ -1,0 +1,9 @@
+package io.sluice.flow;
+
+/** A direction between two peers. */
+public enum Way {
+    /** From the first to the second. */
+    FORTH,
+    /** From the second to the first. */
+    BACK
+}
