@@ -4,6 +4,10 @@ import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.flow.Fanout;
+import io.sluice.flow.Gather;
+import io.sluice.flow.Relay;
+import io.sluice.flow.Transfer;
 import io.sluice.loan.PageRing;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -66,6 +70,40 @@ class ReadmeTest {
             }
             assertThat(reader.get()).isEqualTo(String.join("", events));
         }
+    }
+
+    @Test
+    void wholeJobsAreALineEach() throws Exception {
+        Path path = Files.writeString(folder.resolve("body"), "body ");
+        Path copy = folder.resolve("copy");
+        byte[] header = "header ".getBytes(StandardCharsets.US_ASCII);
+        byte[] trailer = "trailer".getBytes(StandardCharsets.US_ASCII);
+        try (ServerSocketChannel server = ServerSocketChannel.open().bind(null);
+                SocketChannel near = SocketChannel.open(server.getLocalAddress());
+                SocketChannel client = server.accept();
+                SocketChannel upstream = SocketChannel.open(server.getLocalAddress());
+                SocketChannel far = server.accept();
+                Pipe child = Pipe.open();
+                Pipe replica = Pipe.open();
+                Fd file = Fd.open(copy, CREATE, WRITE);
+                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<?> relay = threads.submit(() -> {
+                Relay.between(client, upstream).run();
+                return null;
+            });
+            Gather.to(near).bytes(header).file(path).bytes(trailer).run();
+            near.shutdownOutput();
+            far.shutdownOutput();
+            Fanout.from(far).to(file).to(replica.sink()).run();
+            relay.get();
+            replica.sink().close();
+            Transfer.from(replica.source()).to(child.sink()).run();
+            child.sink().close();
+            assertThat(Channels.newInputStream(child.source()).readAllBytes())
+                    .asString()
+                    .isEqualTo("header body trailer");
+        }
+        assertThat(copy).hasContent("header body trailer");
     }
 
     @Test

@@ -26,6 +26,9 @@ final class NettyRelay implements NioTask<SelectableChannel> {
     private SelectionKey firstKey;
     private SelectionKey secondKey;
 
+    /** The loop may have been about to show the second key when the first ended the relay. */
+    private boolean ended;
+
     private NettyRelay(
             NioEventLoop loop, NettyPeer first, NettyPeer second, RelayOptions options, Consumer<String> outcome)
             throws IOException {
@@ -69,6 +72,9 @@ final class NettyRelay implements NioTask<SelectableChannel> {
     }
 
     private void step() {
+        if (ended) {
+            return;
+        }
         try {
             switch (relay.step()) {
                 case WAIT -> {
@@ -84,6 +90,7 @@ final class NettyRelay implements NioTask<SelectableChannel> {
     }
 
     private void end(String how) {
+        ended = true;
         close(first);
         close(second);
         outcome.accept(how);
