@@ -136,6 +136,11 @@ final class Strace implements AutoCloseable {
     public void close() {
         // Not Process.destroy, which would also close the pipe that the last lines are still in.
         process.toHandle().destroy();
-        process.onExit().join();
+        // Told to go while it attaches, it has been seen to wait for ever; killed, it lets go of the thread too.
+        process.onExit().completeOnTimeout(process, PATIENCE_SECONDS, TimeUnit.SECONDS).join();
+        if (process.isAlive()) {
+            process.toHandle().destroyForcibly();
+            process.onExit().join();
+        }
     }
 }
