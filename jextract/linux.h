@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/errqueue.h>
+#include <linux/io_uring.h>
 #include <linux/magic.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -30,3 +31,13 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+/* Headers before Linux 6.2 know io_uring, but not all of its zero-copy sends. */
+#ifndef IORING_SEND_ZC_REPORT_USAGE
+#define IORING_OP_SEND_ZC 47
+#define IORING_OP_SENDMSG_ZC 48
+#define IORING_RECVSEND_FIXED_BUF (1U << 2)
+#define IORING_SEND_ZC_REPORT_USAGE (1U << 3)
+#define IORING_NOTIF_USAGE_ZC_COPIED (1U << 31)
+#define IORING_CQE_F_NOTIF (1U << 3)
+#endif

@@ -15,4 +15,5 @@ module io.sluice {
     exports io.sluice;
     exports io.sluice.flow;
     exports io.sluice.loan;
+    exports io.sluice.send;
 }

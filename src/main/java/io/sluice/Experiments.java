@@ -10,7 +10,6 @@ import io.sluice.internal.SocketCalls;
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.WaitCalls;
 import io.sluice.internal.ffi.Linux;
-import io.sluice.internal.ffi.sock_extended_err;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -120,17 +119,15 @@ final class Experiments {
         if (WaitCalls.poll(socket, 0, NOTIFICATION_MILLIS) <= 0) {
             return new Finding(Outcome.UNKNOWN, "no notification came");
         }
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment notification = sock_extended_err.allocate(arena);
-            long received = SocketCalls.receiveError(socket, notification);
-            if (received < 0 || sock_extended_err.ee_origin(notification) != Linux.SO_EE_ORIGIN_ZEROCOPY()) {
-                return new Finding(Outcome.UNKNOWN, "the notification could not be read");
-            }
-            boolean copied = (sock_extended_err.ee_code(notification) & Linux.SO_EE_CODE_ZEROCOPY_COPIED()) != 0;
-            return copied
-                    ? new Finding(Outcome.WORKS, "completion is reported; loopback copies")
-                    : new Finding(Outcome.REFERENCES, "completion is reported; loopback referenced the page");
+        SocketCalls.ErrorEntry notification = new SocketCalls.ErrorEntry();
+        int received = SocketCalls.receiveError(socket, notification);
+        if (received < 0 || notification.origin != Linux.SO_EE_ORIGIN_ZEROCOPY()) {
+            return new Finding(Outcome.UNKNOWN, "the notification could not be read");
         }
+        boolean copied = (notification.code & Linux.SO_EE_CODE_ZEROCOPY_COPIED()) != 0;
+        return copied
+                ? new Finding(Outcome.WORKS, "completion is reported; loopback copies")
+                : new Finding(Outcome.REFERENCES, "completion is reported; loopback referenced the page");
     }
 
     static Finding ioUring() {

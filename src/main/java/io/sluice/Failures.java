@@ -76,6 +76,16 @@ final class Failures {
         return new ErrnoException("write", to.words() + ", " + bytes(length), errno, cure, 0);
     }
 
+    static ErrnoException socket(String call, Side socket, String arguments, int errno) {
+        String cure = "";
+        if (errno == Linux.EPIPE() || errno == Linux.ECONNRESET()) {
+            cure = "the peer has closed the connection; what it did not read before is lost";
+        } else if (denied(errno)) {
+            cure = "a seccomp profile or sandbox denies it to this process";
+        }
+        return new ErrnoException(call, socket.words() + ", " + arguments, errno, cure, 0);
+    }
+
     static ErrnoException vmsplice(int errno, Side to, long length) {
         String cure = "";
         if (errno == Linux.EPIPE()) {

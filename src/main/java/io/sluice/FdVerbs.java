@@ -1,6 +1,7 @@
 package io.sluice;
 
 import io.sluice.internal.CopyCalls;
+import io.sluice.internal.ErrorWatch;
 import io.sluice.internal.FdAccess;
 import io.sluice.internal.Offload;
 import io.sluice.internal.SocketCalls;
@@ -15,6 +16,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SelectionKey;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -188,6 +190,54 @@ final class FdVerbs extends FdAccess {
     @Override
     public boolean isOpenedForAppend(Closeable file) {
         return side(file).isOpenedForAppend();
+    }
+
+    @Override
+    public int enter(Closeable descriptor) throws ClosedChannelException {
+        Side side = side(descriptor);
+        if (!side.descriptor().enter()) {
+            throw new ClosedChannelException();
+        }
+        return side.number();
+    }
+
+    @Override
+    @SuppressWarnings("ReachabilityFenceUsage") // called from a finally
+    public void exit(Closeable descriptor) {
+        side(descriptor).descriptor().exit();
+        Reference.reachabilityFence(descriptor);
+    }
+
+    @Override
+    public IOException failure(String call, Closeable socket, String arguments, int errno) {
+        return Failures.socket(call, side(socket), arguments, errno);
+    }
+
+    @Override
+    public void awaitError(Closeable descriptor, BooleanSupplier unless, long nanos) throws IOException {
+        Side side = side(descriptor);
+        try {
+            Waiter.await(side.descriptor(), 0, side.descriptor(), unless, nanos);
+        } catch (WaitFailedException e) {
+            throw Failures.waiting(e, side);
+        } finally {
+            Reference.reachabilityFence(descriptor);
+        }
+    }
+
+    @Override
+    public void wake(Closeable descriptor) {
+        side(descriptor).descriptor().wake();
+    }
+
+    @Override
+    public void watchErrors(Closeable socket, Runnable handler) {
+        ErrorWatch.add(side(socket).descriptor(), handler);
+    }
+
+    @Override
+    public void unwatchErrors(Closeable socket, Runnable handler) {
+        ErrorWatch.remove(side(socket).descriptor(), handler);
     }
 
     private static Side side(Closeable end) {

@@ -74,6 +74,7 @@ public record Kernel(
         }
     }
 
+    private static final String OPTMEM_MAX = "/proc/sys/net/core/optmem_max";
     private static final ReentrantLock OBSERVING = new ReentrantLock();
     private static volatile @Nullable Kernel observed;
 
@@ -148,6 +149,9 @@ public record Kernel(
         line(text, "pipes per user", words(userPagesSoft, " pages"), "/proc/sys/fs/pipe-user-pages-soft");
         line(text, "", words(userPagesHard, " pages"), "/proc/sys/fs/pipe-user-pages-hard");
         line(text, "page", pageSize + " bytes", "");
+        text.append(System.lineSeparator());
+        line(text, "sends", sends(), "what a sender takes here at first");
+        line(text, "notifications", words(Proc.number(OPTMEM_MAX), " bytes"), OPTMEM_MAX + ", per socket");
         return text.toString();
     }
 
@@ -165,6 +169,10 @@ public record Kernel(
             return "unknown";
         }
         return limit.getAsLong() == 0 ? "no limit" : limit.getAsLong() + unit;
+    }
+
+    private String sends() {
+        return ioUring.isUsable() ? "io_uring" : messageZerocopy.isUsable() ? "MSG_ZEROCOPY" : "write";
     }
 
     private static void line(StringBuilder text, String name, Finding finding) {

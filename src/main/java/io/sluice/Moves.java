@@ -1,6 +1,7 @@
 package io.sluice;
 
 import io.sluice.internal.Bounce;
+import io.sluice.internal.Hold;
 import io.sluice.internal.Ledger;
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.ffi.Linux;
@@ -150,7 +151,7 @@ final class Moves {
         throw Failures.write((int) -n, to, from.byteSize());
     }
 
-    static long lend(Side to, long address, long length, Consumer<Ledger.Entry> lent) throws IOException {
+    static long lend(Side to, long address, long length, Consumer<Hold> lent) throws IOException {
         Ledger ledger = Objects.requireNonNull(to.ledger());
         long n;
         if (!to.begin()) {
@@ -170,7 +171,7 @@ final class Moves {
     }
 
     /** As {@link #lend(Side, long, long, Consumer)} with several ranges; {@code lent[i]} is set if anything of range i was lent. */
-    static long lend(Side to, long[] addresses, long[] lengths, Ledger.@Nullable Entry[] lent) throws IOException {
+    static long lend(Side to, long[] addresses, long[] lengths, @Nullable Hold[] lent) throws IOException {
         Ledger ledger = Objects.requireNonNull(to.ledger());
         long ahead = 0;
         long n;

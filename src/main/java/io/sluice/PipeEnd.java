@@ -10,7 +10,6 @@ import io.sluice.internal.Native;
 import io.sluice.internal.Offload;
 import io.sluice.internal.Proc;
 import io.sluice.internal.Syscalls;
-import io.sluice.internal.WaitCalls;
 import io.sluice.internal.ffi.Linux;
 import java.io.IOException;
 import java.lang.ref.Cleaner;
@@ -49,40 +48,8 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
 
     /** The ledger of a pipe of which the library has these ends. */
     static Ledger ledgerOf(@Nullable Descriptor sink, @Nullable Descriptor source) {
-        Ledger.Level level = new Ledger.Level() {
-            @Override
-            public int inPipe() {
-                return ask(Syscalls::available, sink, source);
-            }
-
-            @Override
-            public boolean isRead() {
-                int events = ask(number -> WaitCalls.poll(number, 0, 0), sink, source);
-                return events < 0 || (events & Linux.POLLERR()) == 0;
-            }
-
-            @Override
-            public long inode() {
-                FileCalls.Status[] status = new FileCalls.Status[1];
-                int result = ask(number -> FileCalls.status(number, status), sink, source);
-                return result < 0 ? 0 : status[0].inode();
-            }
-        };
-        return new Ledger(level, sink != null ? sink : new Gate(), source != null ? source : new Gate());
-    }
-
-    /** The answer of one of these ends that is open, or −1. */
-    private static int ask(IntUnaryOperator question, @Nullable Descriptor... ends) {
-        for (Descriptor end : ends) {
-            if (end != null && end.enter()) {
-                try {
-                    return question.applyAsInt(end.number());
-                } finally {
-                    end.exit();
-                }
-            }
-        }
-        return -1;
+        return new Ledger(
+                new PipeLevel(sink, source), sink != null ? sink : new Gate(), source != null ? source : new Gate());
     }
 
     /** Opens the pipe that {@code fd} is an end of once more, non-blocking, as a description that nobody else shares. */

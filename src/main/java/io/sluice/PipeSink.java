@@ -2,6 +2,7 @@ package io.sluice;
 
 import io.sluice.internal.Descriptor;
 import io.sluice.internal.Ledger;
+import io.sluice.internal.Lending;
 import io.sluice.internal.PipeAccess;
 import io.sluice.internal.Proc;
 import io.sluice.internal.ffi.Linux;
@@ -12,8 +13,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.WritableByteChannel;
-import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The end of a pipe that bytes go into.
@@ -41,18 +40,13 @@ public final class PipeSink extends PipeEnd implements WritableByteChannel {
             }
 
             @Override
-            public long lend(Channel sink, long address, long length, boolean wait, Consumer<Ledger.Entry> entry)
-                    throws IOException {
-                return ((PipeSink) sink).lend(address, length, wait, entry);
-            }
-
-            @Override
-            public long lend(Channel sink, long[] addresses, long[] lengths, Ledger.@Nullable Entry[] lent)
-                    throws IOException {
-                return ((PipeSink) sink).lend(addresses, lengths, lent);
+            public Lending lending(Channel sink) {
+                return ((PipeSink) sink).lending;
             }
         });
     }
+
+    private final Lending lending = new PipeLending(this);
 
     PipeSink(Descriptor descriptor, Ledger ledger) {
         super(descriptor, ledger, () -> {});
@@ -245,28 +239,12 @@ public final class PipeSink extends PipeEnd implements WritableByteChannel {
         return Redirect.to(Proc.descriptor(side.number()).toFile());
     }
 
-    private long writeSome(MemorySegment from) throws IOException {
+    /** One write of at least a byte, after waiting for room. */
+    long writeSome(MemorySegment from) throws IOException {
         if (!Thread.currentThread().isInterrupted()) {
             long n = Moves.write(side, from);
             return n != 0 ? n : afterWaiting(null, side, () -> Moves.write(side, from));
         }
         return untilMoved(null, side, () -> Moves.write(side, from));
-    }
-
-    /** One loan's next piece: bytes lent, or 0 if there is no room and {@code wait} is false. */
-    private long lend(long address, long length, boolean wait, Consumer<Ledger.Entry> entry) throws IOException {
-        if (wait && Thread.currentThread().isInterrupted()) {
-            return untilMoved(null, side, () -> Moves.lend(side, address, length, entry));
-        }
-        long n = Moves.lend(side, address, length, entry);
-        return n != 0 || !wait ? n : afterWaiting(null, side, () -> Moves.lend(side, address, length, entry));
-    }
-
-    private long lend(long[] addresses, long[] lengths, Ledger.@Nullable Entry[] lent) throws IOException {
-        if (!Thread.currentThread().isInterrupted()) {
-            long n = Moves.lend(side, addresses, lengths, lent);
-            return n != 0 ? n : afterWaiting(null, side, () -> Moves.lend(side, addresses, lengths, lent));
-        }
-        return untilMoved(null, side, () -> Moves.lend(side, addresses, lengths, lent));
     }
 }

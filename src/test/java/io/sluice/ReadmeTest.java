@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.flow.Fanout;
 import io.sluice.flow.Gather;
+import io.sluice.flow.PipePool;
 import io.sluice.flow.Relay;
 import io.sluice.flow.Transfer;
 import io.sluice.loan.PageRing;
@@ -26,6 +27,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -35,6 +37,11 @@ class ReadmeTest {
 
     @TempDir
     private Path folder;
+
+    @AfterEach
+    void closeIdlePipes() throws IOException {
+        PipePool.shared().close();
+    }
 
     @Test
     void theFirstProgramReceivesAnUploadOnAVirtualThread() throws Exception {

@@ -18,6 +18,7 @@ public final class Benchmarks {
             case "--httpterm" -> HttpTermBenchmark.run(args);
             case "--ladder" -> Ladder.run(args);
             case "--relay" -> RelayComparison.run(args);
+            case "--send" -> SendBenchmark.run(args);
             case "--transfer" -> TransferBenchmark.run(args);
             default -> {
                 if (first.startsWith("--")) {

@@ -59,12 +59,17 @@ public final class Descriptor extends Gate {
     /** Closes; wakes all who wait. Does nothing the second time. */
     public void close() {
         if (shut()) {
-            waitersLock.lock();
-            try {
-                waiters.forEach(Waiter::signal);
-            } finally {
-                waitersLock.unlock();
-            }
+            wake();
+        }
+    }
+
+    /** Has all who wait look again. */
+    public void wake() {
+        waitersLock.lock();
+        try {
+            waiters.forEach(Waiter::signal);
+        } finally {
+            waitersLock.unlock();
         }
     }
 
@@ -73,6 +78,7 @@ public final class Descriptor extends Gate {
         if (GIVEN_BACK.compareAndSet(this, false, true)) {
             if (polled) {
                 Poller.forget(number);
+                ErrorWatch.forget(number);
             }
             giveBack.run();
         }

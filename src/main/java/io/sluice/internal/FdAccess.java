@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -92,4 +93,38 @@ public abstract class FdAccess {
 
     /** Whether it was opened with O_APPEND. */
     public abstract boolean isOpenedForAppend(Closeable file);
+
+    /**
+     * Begins a call on the descriptor, which until {@link #exit} cannot be given back under it.
+     *
+     * @return the number
+     * @throws java.nio.channels.ClosedChannelException if it is closed; then there is nothing to exit from
+     */
+    public abstract int enter(Closeable descriptor) throws IOException;
+
+    /** Ends a call that {@link #enter} began. */
+    public abstract void exit(Closeable descriptor);
+
+    /** The exception for a call on a socket that failed: {@code call(words of the socket, arguments): errno …}. */
+    public abstract IOException failure(String call, Closeable socket, String arguments, int errno);
+
+    /**
+     * Waits until the descriptor has an error or an entry of its error queue to report, which is POLLERR, or until it is closed or {@linkplain
+     * #wake woken}, the thread is interrupted or the time is over. Returns early now and then.
+     *
+     * @param unless looked at when the thread can already be woken: true if there is no need to wait
+     */
+    public abstract void awaitError(Closeable descriptor, BooleanSupplier unless, long nanos) throws IOException;
+
+    /** Has all who wait for the descriptor look again. */
+    public abstract void wake(Closeable descriptor);
+
+    /**
+     * Runs {@code handler} soon after the error queue of a socket got a further entry, on a thread of the library's that must not be kept;
+     * until the descriptor is closed or {@link #unwatchErrors}. Does nothing where the kernel refuses.
+     */
+    public abstract void watchErrors(Closeable socket, Runnable handler);
+
+    /** Ends what {@link #watchErrors} began. */
+    public abstract void unwatchErrors(Closeable socket, Runnable handler);
 }

@@ -30,7 +30,7 @@ public final class Ledger {
     }
 
     /** A range of positions that holds lent memory. */
-    public static final class Entry {
+    public final class Entry implements Hold {
         final long start;
         volatile long end;
         volatile boolean forwarded;
@@ -47,6 +47,31 @@ public final class Ledger {
         /** Bytes in the range. */
         public long length() {
             return end - start;
+        }
+
+        @Override
+        public Place place() {
+            return Ledger.this.place(this);
+        }
+
+        @Override
+        public void awaitChange(long nanos) {
+            Ledger.this.awaitChange(this, nanos);
+        }
+
+        @Override
+        public boolean mustBeAsked() {
+            return isShared();
+        }
+
+        @Override
+        public Means means() {
+            return Means.VMSPLICE;
+        }
+
+        @Override
+        public boolean isCopied() {
+            return false;
         }
     }
 

@@ -30,10 +30,15 @@ public final class MemoryCalls {
 
     /** {@code void *mmap(void *addr, size_t length, PROT_READ | PROT_WRITE, int flags, int fd, 0)}. */
     public static long map(long address, long length, int flags, int fd) {
+        return map(address, length, flags, fd, 0);
+    }
+
+    /** {@code void *mmap(void *addr, size_t length, PROT_READ | PROT_WRITE, int flags, int fd, off_t offset)}. */
+    public static long map(long address, long length, int flags, int fd, long offset) {
         CallState s = CallState.acquire();
         try {
             int protection = Linux.PROT_READ() | Linux.PROT_WRITE();
-            return s.result((long) MMAP.invokeExact(s.capture, address, length, protection, flags, fd, 0L));
+            return s.result((long) MMAP.invokeExact(s.capture, address, length, protection, flags, fd, offset));
         } catch (Throwable t) {
             throw Native.unexpected(t);
         } finally {

@@ -9,8 +9,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Unparks virtual threads when their descriptors are ready: an epoll instance and a daemon thread for each direction, because an epoll
- * instance knows a descriptor once, while one thread may wait to read it and another to write it.
+ * Unparks virtual threads when their descriptors are ready: an epoll instance and a daemon thread for each direction and one for errors,
+ * because an epoll instance knows a descriptor once, while one thread may wait to read it, another to write it and a third for its error
+ * queue alone.
  *
  * <p>Registrations are one-shot and stay when they have fired, so that the next wait is a single epoll_ctl; they are {@linkplain #forget
  * dropped} with the descriptor, because the kernel drops them only with the last duplicate of it. One that fires for a number that was closed and given out again causes an early return, no more.
@@ -29,6 +30,7 @@ final class Poller {
 
     private static volatile @Nullable Poller in;
     private static volatile @Nullable Poller out;
+    private static volatile @Nullable Poller error;
 
     private Poller(String name, int events) throws WaitFailedException {
         epoll = WaitCalls.epollCreate();
@@ -43,10 +45,10 @@ final class Poller {
                 .start(this::run);
     }
 
-    /** The poller for POLLIN or for POLLOUT. Made at the first wait, and tried again at the next where that fails. */
+    /** The poller for POLLIN, for POLLOUT or for neither. Made at the first wait, and tried again at the next where that fails. */
     static Poller of(int events) throws WaitFailedException {
         boolean forInput = events == Linux.POLLIN();
-        Poller poller = forInput ? in : out;
+        Poller poller = forInput ? in : events == 0 ? error : out;
         if (poller != null) {
             return poller;
         }
@@ -54,6 +56,9 @@ final class Poller {
         try {
             if (forInput) {
                 return in != null ? in : (in = new Poller("sluice-poll-in", Linux.EPOLLIN()));
+            }
+            if (events == 0) {
+                return error != null ? error : (error = new Poller("sluice-poll-error", 0));
             }
             return out != null ? out : (out = new Poller("sluice-poll-out", Linux.EPOLLOUT()));
         } finally {
@@ -63,7 +68,7 @@ final class Poller {
 
     /** Drops what is registered for a number that is about to be given back. */
     static void forget(int fd) {
-        for (Poller poller : new @Nullable Poller[] {in, out}) {
+        for (Poller poller : new @Nullable Poller[] {in, out, error}) {
             if (poller != null) {
                 WaitCalls.epollControl(poller.epoll, Linux.EPOLL_CTL_DEL(), fd, 0);
             }

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,18 +53,28 @@ public final class Waiter {
      * Waits until {@code on} has one of {@code events} or an error to report, or until {@code on} or {@code other} is closed, or the thread
      * is interrupted, or the time is over. Returns early now and then: the caller tries its call again whatever woke it.
      *
-     * @param events POLLIN or POLLOUT
+     * @param events POLLIN, POLLOUT or none
      * @param other the descriptor at the other side, or {@code on} again
      * @param nanos the most to wait, {@link Long#MAX_VALUE} for no limit
      * @throws WaitFailedException if the kernel cannot wait for it
      */
     public static void await(Descriptor on, int events, Descriptor other, long nanos) throws WaitFailedException {
+        await(on, events, other, Waiter::never, nanos);
+    }
+
+    /**
+     * As {@link #await(Descriptor, int, Descriptor, long)}, for nobody but who wakes the descriptor's waiters: {@code unless} is asked when
+     * this thread can be woken, so that what it asks for cannot come to hold unseen in between. No events at all are those that are always
+     * reported: an error, an entry of the error queue, the end in both directions.
+     */
+    public static void await(Descriptor on, int events, Descriptor other, BooleanSupplier unless, long nanos)
+            throws WaitFailedException {
         Waiter waiter = new Waiter();
         on.add(waiter);
         other.add(waiter);
         try {
             on.markPolled();
-            if (on.isOpen() && other.isOpen()) {
+            if (on.isOpen() && other.isOpen() && !unless.getAsBoolean()) {
                 waiter.await(on.number(), events, nanos);
             }
         } catch (WaitFailedException e) {
@@ -175,6 +186,10 @@ public final class Waiter {
         if (failure != 0) {
             throw new WaitFailedException("epoll_wait", failure);
         }
+    }
+
+    private static boolean never() {
+        return false;
     }
 
     private void await(int fd, int events, long nanos) throws WaitFailedException {

@@ -1,6 +1,5 @@
 package io.sluice.loan;
 
-import io.sluice.Kernel;
 import io.sluice.PipeSink;
 import io.sluice.internal.Errno;
 import io.sluice.internal.MemoryCalls;
@@ -24,8 +23,6 @@ import java.util.function.Consumer;
  * <p>Safe for use by several threads.
  */
 public final class FrozenPages {
-    private static final long PIPE_BUF = 4096;
-
     private final MemorySegment memory;
 
     private FrozenPages(MemorySegment memory) {
@@ -106,20 +103,10 @@ public final class FrozenPages {
         if (length == 0) {
             return 0;
         }
-        Kernel.Outcome regime = Kernel.observed().vmsplice().outcome();
-        if (regime == Kernel.Outcome.COPIES || regime == Kernel.Outcome.DENIED) {
-            return write(sink, memory.asSlice(offset, length), wait);
-        }
         try {
-            return PipeAccess.get().lend(sink, memory.address() + offset, length, wait, entry -> {});
+            return PipeAccess.get().lending(sink).lend(memory.address() + offset, length, wait, hold -> {});
         } finally {
             Reference.reachabilityFence(memory);
         }
-    }
-
-    // Up to PIPE_BUF bytes go in together or not at all, so an exception never leaves a part behind.
-    private static long write(PipeSink sink, MemorySegment bytes, boolean wait) throws IOException {
-        long n = sink.tryWrite(bytes);
-        return n != 0 || !wait ? n : sink.write(bytes.asSlice(0, Math.min(bytes.byteSize(), PIPE_BUF)));
     }
 }

@@ -1,13 +1,11 @@
 package io.sluice.loan;
 
 import io.sluice.Kernel;
-import io.sluice.PipeSink;
-import io.sluice.internal.Ledger;
-import io.sluice.internal.PipeAccess;
+import io.sluice.internal.Hold;
+import io.sluice.internal.Lending;
 import io.sluice.internal.Syscalls;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +13,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Memory that is lent to a pipe, and what has become of it.
+ * Memory that is lent to a pipe or a socket, and what has become of it.
  *
  * <p><b>The mechanism.</b> vmsplice does not copy: the pipe holds the very pages that the program wrote. They travel on, into a socket, a
  * second pipe or another program, as references.
@@ -44,59 +42,67 @@ public final class Loan {
 
     /** Where lent memory is. */
     public enum State {
-        /** Some of it is in the pipe. */
+        /** Some of it is in the pipe or, where it was lent to a socket, with the socket. */
         IN_PIPE,
-        /** It was copied out: nobody holds its pages any more. */
+        /** It was copied out, or the kernel reported that it is done with it: nobody holds its pages any more. */
         RELEASED,
         /** Some of it was passed on by reference, or into the unknown: somebody may hold its pages for as long as he likes. */
         FORWARDED
     }
 
-    /** A range of the pipe that holds a part of this loan: all of it, unless it went in by pieces. */
+    /** By which call memory was handed over. */
+    public enum Method {
+        /** {@code vmsplice}, to a pipe. */
+        VMSPLICE,
+        /** {@code sendmsg} with MSG_ZEROCOPY, to a socket. */
+        MSG_ZEROCOPY,
+        /** {@code IORING_OP_SEND_ZC} or {@code IORING_OP_SENDMSG_ZC} of io_uring, to a socket. */
+        SEND_ZC,
+        /** {@code write} or {@code sendmsg}, which copy. */
+        WRITE
+    }
+
+    /** What holds a part of this loan: all of it, unless it went in by pieces. */
     private static final class Piece {
-        final Ledger.Entry entry;
+        final Hold hold;
         final @Nullable Piece earlier;
 
         /** Where this piece and the earlier ones are; kept with the piece, because whoever looks may be overtaken by the next. */
         volatile State settled = State.IN_PIPE;
 
-        Piece(Ledger.Entry entry, @Nullable Piece earlier) {
-            this.entry = entry;
+        Piece(Hold hold, @Nullable Piece earlier) {
+            this.hold = hold;
             this.earlier = earlier;
         }
     }
 
     private final PageArena arena;
     private final Pages pages;
-    private final PipeSink sink;
-    private final Ledger ledger;
-    private final Kernel.Outcome regime;
+    private final Lending to;
     private final long address;
     private final long requested;
     private volatile long accepted;
     private volatile @Nullable Piece latest;
     private boolean reclaimed;
 
-    private Loan(PageArena arena, Pages pages, MemorySegment segment, PipeSink sink) {
+    private Loan(PageArena arena, Pages pages, MemorySegment segment, Lending to) {
         this.arena = arena;
         this.pages = pages;
-        this.sink = sink;
-        this.ledger = PipeAccess.get().ledger(sink);
-        this.regime = Kernel.observed().vmsplice().outcome();
+        this.to = to;
         this.address = segment.address();
         this.requested = segment.byteSize();
     }
 
     /** Lends the segment; null, with the segment as it was, if there was no room and {@code wait} is false. */
-    static @Nullable Loan make(PageArena arena, Pages pages, MemorySegment segment, PipeSink sink, boolean wait)
+    static @Nullable Loan make(PageArena arena, Pages pages, MemorySegment segment, Lending to, boolean wait)
             throws IOException {
-        Loan loan = new Loan(arena, pages, segment, sink);
+        Loan loan = new Loan(arena, pages, segment, to);
         boolean untouched = false;
         try {
             loan.lendMore(wait);
-            untouched = loan.accepted == 0;
+            untouched = loan.isUntouched();
         } catch (IOException e) {
-            untouched = true; // or there would be no exception
+            untouched = loan.isUntouched(); // or there would be no exception
             throw e;
         } finally {
             // No store can come between: the scope is confined to this thread. After an error nobody knows what the
@@ -108,23 +114,28 @@ public final class Loan {
         return untouched ? null : loan;
     }
 
+    // A send that failed may be held all the same, until the kernel has said that it is done with it.
+    private boolean isUntouched() {
+        return accepted == 0 && latest == null;
+    }
+
     /**
-     * Lends several segments, of different allocations, in as few calls as may be; waits until all are in the pipe.
+     * Lends several segments, of different allocations, in as few calls as may be; waits until all are taken.
      *
      * @return a loan for each segment of which anything went in
      */
-    static List<Loan> makeAll(PageArena arena, List<Pages> pages, List<MemorySegment> segments, PipeSink sink)
+    static List<Loan> makeAll(PageArena arena, List<Pages> pages, List<MemorySegment> segments, Lending to)
             throws IOException {
         List<Loan> loans = new ArrayList<>();
         for (int i = 0; i < segments.size(); i++) {
-            loans.add(new Loan(arena, pages.get(i), segments.get(i), sink));
+            loans.add(new Loan(arena, pages.get(i), segments.get(i), to));
         }
         int made = 0;
         boolean isKnown = false;
         try {
             // Invariant: the loans before made are complete, and nothing of the others was lent.
             while (made < loans.size()) {
-                made += lendTogether(loans.subList(made, Math.min(loans.size(), made + Syscalls.MAX_RANGES)), sink);
+                made += lendTogether(loans.subList(made, Math.min(loans.size(), made + Syscalls.MAX_RANGES)), to);
             }
             isKnown = true;
         } catch (IOException e) {
@@ -134,7 +145,7 @@ public final class Loan {
             }
         } finally {
             for (Loan loan : loans) {
-                if (loan.accepted > 0 || !isKnown) {
+                if (!loan.isUntouched() || !isKnown) {
                     loan.reclaimed = !loan.pages.closeToJava();
                 }
             }
@@ -144,25 +155,20 @@ public final class Loan {
     }
 
     /** How many of these loans are complete after one call for all and, if the pipe filled within one, further calls for that one. */
-    private static int lendTogether(List<Loan> loans, PipeSink sink) throws IOException {
-        Loan first = loans.getFirst();
-        if (first.isWritten()) {
-            first.lendMore(true);
-            return complete(first);
-        }
+    private static int lendTogether(List<Loan> loans, Lending to) throws IOException {
         long[] addresses = loans.stream().mapToLong(loan -> loan.address).toArray();
         long[] lengths = loans.stream().mapToLong(loan -> loan.requested).toArray();
-        Ledger.@Nullable Entry[] lent = new Ledger.Entry[lengths.length];
-        PipeAccess.get().lend(sink, addresses, lengths, lent);
+        @Nullable Hold[] lent = new Hold[lengths.length];
+        long rest = to.lend(addresses, lengths, lent);
         int done = 0;
-        for (int i = 0; i < lent.length; i++) {
-            Ledger.Entry entry = lent[i];
-            if (entry == null) {
-                break;
-            }
+        for (int i = 0; i < lent.length && rest > 0; i++) {
             Loan loan = loans.get(i);
-            loan.accepted = entry.length();
-            loan.entered(entry);
+            loan.accepted = Math.min(rest, lengths[i]);
+            rest -= loan.accepted;
+            Hold hold = lent[i];
+            if (hold != null) {
+                loan.entered(hold);
+            }
             loan.lendMore(true);
             done += complete(loan);
         }
@@ -181,14 +187,14 @@ public final class Loan {
         long before = accepted;
         try {
             while (accepted < requested) {
-                long n = lendOnce(address + accepted, requested - accepted, wait);
+                long n = to.lend(address + accepted, requested - accepted, wait, this::entered);
                 accepted += n;
                 if (n == 0 || !wait) {
                     break;
                 }
             }
         } catch (IOException e) {
-            // What went in is a loan all the same; the sink says to its next user what is wrong with it.
+            // What went in is a loan all the same; what it was lent to says to its next user what is wrong with it.
             if (accepted == before) {
                 throw e;
             }
@@ -196,30 +202,8 @@ public final class Loan {
         return accepted - before;
     }
 
-    private long lendOnce(long start, long length, boolean wait) throws IOException {
-        return isWritten()
-                ? write(start, Math.min(length, Syscalls.MAX_LENGTH), wait)
-                : PipeAccess.get().lend(sink, start, length, wait, this::entered);
-    }
-
-    // Where vmsplice copies, write(2) does the same, and on every kind of pipe.
-    private boolean isWritten() {
-        return regime == Kernel.Outcome.COPIES || regime == Kernel.Outcome.DENIED;
-    }
-
-    @SuppressWarnings("NonAtomicVolatileUpdate") // only the arena's thread writes it
-    private long write(long start, long length, boolean wait) throws IOException {
-        ByteBuffer bytes = MemorySegment.ofAddress(start).reinterpret(length).asByteBuffer();
-        try {
-            return wait ? sink.write(bytes) : sink.tryWrite(bytes);
-        } catch (IOException e) {
-            accepted += bytes.position();
-            throw e;
-        }
-    }
-
-    private void entered(Ledger.Entry entry) {
-        latest = new Piece(entry, latest);
+    private void entered(Hold hold) {
+        latest = new Piece(hold, latest);
     }
 
     /**
@@ -246,7 +230,7 @@ public final class Loan {
         boolean forwarded = false;
         for (Piece piece = last; piece != null; piece = piece.earlier) {
             if (piece.settled == State.IN_PIPE) {
-                switch (ledger.place(piece.entry)) {
+                switch (piece.hold.place()) {
                     case IN_PIPE -> {
                         return State.IN_PIPE;
                     }
@@ -261,8 +245,9 @@ public final class Loan {
     }
 
     /**
-     * Waits until all that was accepted has left the pipe, or can no longer leave it because the pipe was closed. On a virtual thread the
-     * wait holds no carrier.
+     * Waits until all that was accepted has left the pipe, or can no longer leave it because the pipe was closed; where it was sent, until
+     * the kernel has reported that it is done with it, or can no longer be asked because the sender was closed. On a virtual thread the wait
+     * holds no carrier.
      *
      * @return RELEASED or FORWARDED
      * @throws InterruptedException if the thread is interrupted; the loan is as it was
@@ -274,9 +259,9 @@ public final class Loan {
             if (Thread.interrupted()) {
                 throw new InterruptedException();
             }
-            Ledger.Entry last = Objects.requireNonNull(latest).entry;
+            Hold last = Objects.requireNonNull(latest).hold;
             // Readers within this program wake the waiter; of others the kernel has to be asked, more and more seldom.
-            ledger.awaitChange(last, ledger.isShared() ? pause : PATIENCE_NANOS);
+            last.awaitChange(last.mustBeAsked() ? pause : PATIENCE_NANOS);
             pause = Math.min(2 * pause, LONGEST_PAUSE_NANOS);
         }
         return state;
@@ -300,7 +285,7 @@ public final class Loan {
         State state = state();
         if (state == State.IN_PIPE) {
             throw new IllegalStateException(
-                    "lent memory is still in the pipe, where its reader would see what is stored in it: await() first");
+                    "lent memory is still in the pipe, or with the socket, where its reader would see what is stored in it: await() first");
         }
         if (state == State.FORWARDED) {
             pages.replace();
@@ -310,7 +295,7 @@ public final class Loan {
     }
 
     /**
-     * Lends what the pipe had no room for, as far as it has room now.
+     * Lends what there was no room for, as far as there is room now.
      *
      * @return bytes lent by this call; 0 if there is no room, or nothing was left to lend
      * @throws IOException as {@link PageArena#tryLend}
@@ -326,7 +311,7 @@ public final class Loan {
     }
 
     /**
-     * How much of the segment went into the pipe.
+     * How much of the segment was taken.
      *
      * @return bytes, from the segment's start
      */
@@ -344,12 +329,52 @@ public final class Loan {
     }
 
     /**
-     * Which of the kernel's three ways this loan met.
+     * Which of the kernel's ways this loan met. Of memory that was lent to a socket it is known when the loan is released: until then it is
+     * REFERENCES unless all of it was copied at once.
      *
-     * @return REFERENCES if the pipe got the pages; COPIES if vmsplice copied them; DENIED if it is denied and they were written
+     * @return REFERENCES if the pipe or the socket got the pages; COPIES if they were copied, by the kernel or by {@code write}; DENIED if
+     *     vmsplice is denied and they were written
      */
     public Kernel.Outcome regime() {
-        return regime;
+        Piece last = latest;
+        if (last == null || last.hold.means() == Hold.Means.VMSPLICE) {
+            return Kernel.observed().vmsplice().outcome();
+        }
+        for (Piece piece = last; piece != null; piece = piece.earlier) {
+            if (!piece.hold.isCopied()) {
+                return Kernel.Outcome.REFERENCES;
+            }
+        }
+        return Kernel.Outcome.COPIES;
+    }
+
+    /**
+     * By which call the memory was handed over; where several were needed, the last that was to avoid a copy.
+     *
+     * @return WRITE if none of it was lent by reference
+     */
+    public Method method() {
+        Method method = Method.WRITE;
+        for (Piece piece = latest; piece != null && method == Method.WRITE; piece = piece.earlier) {
+            method = switch (piece.hold.means()) {
+                case VMSPLICE -> Method.VMSPLICE;
+                case MSG_ZEROCOPY -> Method.MSG_ZEROCOPY;
+                case SEND_ZC -> Method.SEND_ZC;
+                case WRITE -> Method.WRITE;
+            };
+        }
+        return method;
+    }
+
+    /** The program vouches for it that nobody will look at what was accepted any more. */
+    void acknowledged(Lending by) {
+        if (!by.equals(to)) {
+            throw new IllegalArgumentException("this memory was lent to " + to + ", not to " + by);
+        }
+        Piece last = latest;
+        if (last != null) {
+            last.settled = State.RELEASED;
+        }
     }
 
     /**

@@ -1,8 +1,10 @@
 package io.sluice.loan;
 
 import io.sluice.PipeSink;
+import io.sluice.internal.Lending;
 import io.sluice.internal.MemoryCalls;
 import io.sluice.internal.Native;
+import io.sluice.internal.PipeAccess;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,7 +22,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An arena of pages that can be lent to a pipe.
+ * An arena of pages that can be lent to a pipe or a socket.
  *
  * <p>It is a confined {@link Arena} like any other, except in three things. An allocation of a page or more has pages of its own and <b>a scope
  * of its own</b>, so that {@linkplain #lend lending} it ends just that allocation's life in Java; allocations smaller than a page share pages
@@ -179,25 +181,64 @@ public final class PageArena implements Arena {
      * @throws java.nio.channels.ClosedChannelException if the sink is closed; nothing is lent
      */
     public Loan lend(MemorySegment segment, PipeSink sink) throws IOException {
-        Pages pages = lendable(segment);
-        return Objects.requireNonNull(Loan.make(this, pages, segment, sink, true));
+        return lend(segment, PipeAccess.get().lending(sink));
     }
 
     /**
-     * As {@link #lend}, without waiting: lends as much as there is room for.
+     * Lends memory to something else than a pipe: to a socket, for example. As {@link #lend(MemorySegment, PipeSink)}
+     * otherwise: it waits until all of it was taken, and from then on the whole allocation is closed to Java.
+     *
+     * @param segment an allocation of this arena, or a slice of one
+     * @param taker what takes it
+     * @return the loan, which covers less than the segment only if the wait was cut short after a part had been taken
+     * @throws IllegalArgumentException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws IllegalStateException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws WrongThreadException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws IOException if the taker refuses; nothing is lent
+     */
+    public Loan lend(MemorySegment segment, Taker taker) throws IOException {
+        return lend(segment, taker.lending);
+    }
+
+    Loan lend(MemorySegment segment, Lending to) throws IOException {
+        Pages pages = lendable(segment);
+        return Objects.requireNonNull(Loan.make(this, pages, segment, to, true));
+    }
+
+    /**
+     * As {@link #lend(MemorySegment, PipeSink)}, without waiting: lends as much as there is room for.
      *
      * @param segment an allocation of this arena, or a slice of one
      * @param sink the pipe
      * @return the loan, which may cover less than the segment; empty if there was no room at all, and then nothing is lent and the segment is
      *     as it was
-     * @throws IllegalArgumentException as {@link #lend}
-     * @throws IllegalStateException as {@link #lend}
-     * @throws WrongThreadException as {@link #lend}
-     * @throws io.sluice.ErrnoException as {@link #lend}
-     * @throws java.nio.channels.ClosedChannelException as {@link #lend}
+     * @throws IllegalArgumentException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws IllegalStateException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws WrongThreadException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws io.sluice.ErrnoException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws java.nio.channels.ClosedChannelException as {@link #lend(MemorySegment, PipeSink)}
      */
     public Optional<Loan> tryLend(MemorySegment segment, PipeSink sink) throws IOException {
-        return Optional.ofNullable(Loan.make(this, lendable(segment), segment, sink, false));
+        return tryLend(segment, PipeAccess.get().lending(sink));
+    }
+
+    /**
+     * As {@link #lend(MemorySegment, Taker)}, without waiting: lends as much as there is room for.
+     *
+     * @param segment an allocation of this arena, or a slice of one
+     * @param taker what takes it
+     * @return the loan, which may cover less than the segment; empty if there was no room at all, and then the segment is as it was
+     * @throws IllegalArgumentException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws IllegalStateException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws WrongThreadException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws IOException if the taker refuses; nothing is lent
+     */
+    public Optional<Loan> tryLend(MemorySegment segment, Taker taker) throws IOException {
+        return tryLend(segment, taker.lending);
+    }
+
+    Optional<Loan> tryLend(MemorySegment segment, Lending to) throws IOException {
+        return Optional.ofNullable(Loan.make(this, lendable(segment), segment, to, false));
     }
 
     /**
@@ -215,12 +256,31 @@ public final class PageArena implements Arena {
      * @throws java.nio.channels.ClosedChannelException as {@link #lend(MemorySegment, PipeSink)}
      */
     public List<Loan> lend(List<MemorySegment> segments, PipeSink sink) throws IOException {
+        return lend(segments, PipeAccess.get().lending(sink));
+    }
+
+    /**
+     * Lends several allocations to something else than a pipe, in one call where that can be. As {@link #lend(List, PipeSink)} otherwise.
+     *
+     * @param segments allocations of this arena, or slices, no two of the same allocation
+     * @param taker what takes them
+     * @return a loan for each, in the same order; fewer only if the wait was cut short after a part had been taken
+     * @throws IllegalArgumentException as {@link #lend(List, PipeSink)}
+     * @throws IllegalStateException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws WrongThreadException as {@link #lend(MemorySegment, PipeSink)}
+     * @throws IOException if the taker refuses; nothing is lent
+     */
+    public List<Loan> lend(List<MemorySegment> segments, Taker taker) throws IOException {
+        return lend(segments, taker.lending);
+    }
+
+    private List<Loan> lend(List<MemorySegment> segments, Lending to) throws IOException {
         List<Pages> pages = segments.stream().map(this::lendable).toList();
         if (new HashSet<>(pages).size() < pages.size()) {
             throw new IllegalArgumentException(
                     "two of the segments are of the same allocation, which can be lent once");
         }
-        return pages.isEmpty() ? List.of() : Loan.makeAll(this, pages, List.copyOf(segments), sink);
+        return pages.isEmpty() ? List.of() : Loan.makeAll(this, pages, List.copyOf(segments), to);
     }
 
     /**

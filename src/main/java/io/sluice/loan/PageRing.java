@@ -1,7 +1,9 @@
 package io.sluice.loan;
 
 import io.sluice.PipeSink;
+import io.sluice.internal.Lending;
 import io.sluice.internal.MemoryCalls;
+import io.sluice.internal.PipeAccess;
 import java.io.Closeable;
 import java.io.Flushable;
 import java.io.IOException;
@@ -35,20 +37,17 @@ public final class PageRing implements Closeable, Flushable {
     /** How many slots in a row are copied to a reader who passes pages on, before he is tried again. */
     private static final int COPIES_BEFORE_NEXT_TRY = 64;
 
-    /** Bytes from which lending was measured to take less processor time than copying, where the reader copies or discards. */
-    private static final long LENT_FROM = 16 << 10;
-
     private final PageArena arena;
-    private final PipeSink sink;
+    private final Lending to;
     private final Slot[] slots;
     private final Filling filling = new Filling(this);
     private int current;
     private boolean acquired;
     private int copiesLeft;
 
-    private PageRing(PageArena arena, PipeSink sink, long slotSize, int slots) {
+    private PageRing(PageArena arena, Lending to, long slotSize, int slots) {
         this.arena = arena;
-        this.sink = sink;
+        this.to = to;
         this.slots = new Slot[slots];
         for (int i = 0; i < slots; i++) {
             this.slots[i] = new Slot(arena.allocate(slotSize, 1));
@@ -67,6 +66,25 @@ public final class PageRing implements Closeable, Flushable {
      * @throws OutOfMemoryError if the kernel has no memory
      */
     public static PageRing over(PipeSink sink, long slotSize, int slots, PageArena.Option... options) {
+        return over(PipeAccess.get().lending(sink), slotSize, slots, options);
+    }
+
+    /**
+     * A ring in front of something else than a pipe, such as a socket.
+     *
+     * @param taker what takes the memory; the ring does not close it
+     * @param slotSize bytes in a slot, at least a page
+     * @param slots how many there are, at least two; enough for what is under way and one more keeps the writer from waiting
+     * @param options how the memory is made
+     * @return a ring, to be closed
+     * @throws IllegalArgumentException if a slot is smaller than a page, or there are less than two
+     * @throws OutOfMemoryError if the kernel has no memory
+     */
+    public static PageRing over(Taker taker, long slotSize, int slots, PageArena.Option... options) {
+        return over(taker.lending, slotSize, slots, options);
+    }
+
+    private static PageRing over(Lending to, long slotSize, int slots, PageArena.Option... options) {
         if (slotSize < MemoryCalls.pageSize()) {
             throw new IllegalArgumentException(
                     "a slot has at least one page of " + MemoryCalls.pageSize() + " bytes: " + slotSize);
@@ -76,7 +94,7 @@ public final class PageRing implements Closeable, Flushable {
         }
         PageArena arena = PageArena.open(options);
         try {
-            return new PageRing(arena, sink, slotSize, slots);
+            return new PageRing(arena, to, slotSize, slots);
         } catch (RuntimeException | Error e) {
             arena.close();
             throw e;
@@ -147,7 +165,7 @@ public final class PageRing implements Closeable, Flushable {
     }
 
     /**
-     * Sends the first bytes of the slot that was acquired, and closes the slot to Java. Waits until all are in the pipe.
+     * Sends the first bytes of the slot that was acquired, and closes the slot to Java. Waits until all were taken.
      *
      * <p><b>If this throws an {@code IOException}</b>, the first {@link #sent} bytes are in the pipe, and no others. Call it again with the
      * same number to send the rest, and only the rest: whatever kept it from going in may have passed, such as a lack of descriptors. To
@@ -168,7 +186,7 @@ public final class PageRing implements Closeable, Flushable {
 
     /** Publishes, also what was filled in turn. */
     void send(long bytes) throws IOException {
-        slotToSend().send(bytes, arena, sink, isLent(bytes));
+        slotToSend().send(bytes, arena, to, isLent(bytes));
         sent(bytes);
     }
 
@@ -186,7 +204,7 @@ public final class PageRing implements Closeable, Flushable {
      */
     public boolean tryPublish(long bytes) throws IOException {
         requireFlushed();
-        if (!slotToSend().trySend(bytes, arena, sink, isLent(bytes))) {
+        if (!slotToSend().trySend(bytes, arena, to, isLent(bytes))) {
             return false;
         }
         sent(bytes);
@@ -202,7 +220,7 @@ public final class PageRing implements Closeable, Flushable {
     }
 
     private boolean isLent(long bytes) {
-        return bytes >= LENT_FROM && copiesLeft == 0;
+        return bytes > to.copyUpTo() && copiesLeft == 0;
     }
 
     private void sent(long bytes) {

@@ -1,10 +1,9 @@
 package io.sluice.loan;
 
-import io.sluice.PipeSink;
+import io.sluice.internal.Lending;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /** One slot of a ring: its memory, what the pipe has of it, and what the pipe was to have. */
@@ -57,19 +56,19 @@ final class Slot {
     }
 
     /** Sends the first bytes, except those that were sent before: lends them if it may and none were, or else copies them. */
-    void send(long bytes, PageArena arena, PipeSink sink, boolean mayLend) throws IOException {
+    void send(long bytes, PageArena arena, Lending to, boolean mayLend) throws IOException {
         want(bytes);
         if (mayLend && sent == 0) {
-            loan = arena.lend(segment.asSlice(0, bytes), sink);
+            loan = arena.lend(segment.asSlice(0, bytes), to);
             sent = loan.accepted();
         }
-        copyRest(sink);
+        copyRest(to);
         wanted = 0;
         sent = 0;
     }
 
     /** As {@link #send}, as far as there is room; whether all of them are sent. */
-    boolean trySend(long bytes, PageArena arena, PipeSink sink, boolean mayLend) throws IOException {
+    boolean trySend(long bytes, PageArena arena, Lending to, boolean mayLend) throws IOException {
         if (loan != null && bytes != loan.requested() && bytes != sent) {
             throw new IllegalArgumentException("of this slot " + loan.requested() + " bytes are to be sent, of which "
                     + sent + " are in the pipe; it cannot be " + bytes);
@@ -78,10 +77,10 @@ final class Slot {
         if (loan != null && sent < bytes) {
             sent += loan.tryLendRest();
         } else if (mayLend && sent == 0) {
-            loan = arena.tryLend(segment.asSlice(0, bytes), sink).orElse(null);
+            loan = arena.tryLend(segment.asSlice(0, bytes), to).orElse(null);
             sent = loan == null ? 0 : loan.accepted();
         } else if (sent < bytes) {
-            sent += sink.tryWrite(segment.asSlice(sent, bytes - sent));
+            sent += to.write(segment.address() + sent, bytes - sent, false);
         }
         if (sent < bytes) {
             return false;
@@ -92,6 +91,10 @@ final class Slot {
     }
 
     private void want(long bytes) {
+        if (loan == null && !segment.scope().isAlive()) {
+            throw new IllegalStateException(
+                    "an error ended the publishing of this slot, which may be lent: close the ring");
+        }
         if (bytes < sent || bytes > segment.byteSize()) {
             throw new IndexOutOfBoundsException(bytes + " bytes of a slot of " + segment.byteSize()
                     + (sent == 0 ? "" : ", of which " + sent + " were sent already"));
@@ -99,17 +102,10 @@ final class Slot {
         wanted = bytes;
     }
 
-    // Of a loan that was cut short, the rest is copied: that says what is wrong with the sink, or goes well after all.
-    private void copyRest(PipeSink sink) throws IOException {
-        MemorySegment bytes = loan == null ? segment : alias(Arena.global());
+    // Of a loan that was cut short, the rest is copied: that says what is wrong, or goes well after all.
+    private void copyRest(Lending to) throws IOException {
         while (sent < wanted) {
-            ByteBuffer rest = bytes.asSlice(sent, Math.min(wanted - sent, Integer.MAX_VALUE))
-                    .asByteBuffer();
-            try {
-                sink.write(rest);
-            } finally {
-                sent += rest.position();
-            }
+            sent += to.write(segment.address() + sent, wanted - sent, true);
         }
     }
 

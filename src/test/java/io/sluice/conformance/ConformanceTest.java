@@ -44,7 +44,8 @@ class ConformanceTest {
             new ProcessLifetimeConformance(),
             new WaitingConformance(),
             new WholeJobsConformance(),
-            new LaterConformance());
+            new UringConformance(),
+            new ZeroCopyConformance());
 
     /** A row by its id, and how it is shown. */
     private static final Map<String, String> TABLE = table();

@@ -137,7 +137,9 @@ final class Strace implements AutoCloseable {
         // Not Process.destroy, which would also close the pipe that the last lines are still in.
         process.toHandle().destroy();
         // Told to go while it attaches, it has been seen to wait for ever; killed, it lets go of the thread too.
-        process.onExit().completeOnTimeout(process, PATIENCE_SECONDS, TimeUnit.SECONDS).join();
+        process.onExit()
+                .completeOnTimeout(process, PATIENCE_SECONDS, TimeUnit.SECONDS)
+                .join();
         if (process.isAlive()) {
             process.toHandle().destroyForcibly();
             process.onExit().join();

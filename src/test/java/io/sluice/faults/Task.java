@@ -22,6 +22,7 @@ enum Task {
     TEE(() -> new Tee(true)),
     TEE_TRYING(() -> new Tee(false)),
     VMSPLICE(Opens.Lend::new),
+    SEND(Sends::new),
     READ_OF_EMPTY_PIPE(Waits.Read::new),
     SPLICE_FROM_EMPTY_PIPE(Waits.SpliceFromEmpty::new),
     SPLICE_TO_FULL_PIPE(Waits.SpliceToFull::new),
@@ -49,7 +50,8 @@ enum Task {
     GATHER(Flows.Gathered::new),
     MASTER_PIPE(() -> new MasterPipes(false, Job.CAPACITY)),
     MASTER_PIPE_TO_FILL(() -> new MasterPipes(true, Job.CAPACITY)),
-    MASTER_PIPE_THAT_WRITES(() -> new MasterPipes(false, 1));
+    MASTER_PIPE_THAT_WRITES(() -> new MasterPipes(false, 1)),
+    RING_SENDS(RingSends::new);
 
     private interface Maker {
         Job make() throws IOException;

@@ -4,7 +4,9 @@ import static io.sluice.loan.Scene.PAGE;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.sluice.internal.Hold;
 import io.sluice.internal.Ledger;
+import io.sluice.internal.Lending;
 import io.sluice.internal.PipeAccess;
 import io.sluice.testing.ExpectNoLeaks;
 import java.io.IOException;
@@ -70,10 +72,10 @@ class LendingErrorTest {
 
     @Test
     void aRingGivesNoSlotThatMayBeLent() throws Exception {
+        Throwable thrown = new StackOverflowError();
+        PipeAccess.grant(new Failing(thrown));
         try (PageRing ring = PageRing.over(scene.pipe.sink(), 4 * PAGE, 2)) {
             MemorySegment slot = ring.acquire();
-            Throwable thrown = new StackOverflowError();
-            PipeAccess.grant(new Failing(thrown));
             assertThatThrownBy(() -> ring.publish(4 * PAGE)).isSameAs(thrown);
             PipeAccess.grant(real);
             Scene.closed(() -> slot.fill((byte) 1));
@@ -97,17 +99,31 @@ class LendingErrorTest {
         }
 
         @Override
-        public long lend(Channel sink, long address, long length, boolean wait, Consumer<Ledger.Entry> entry)
-                throws IOException {
-            real.lend(sink, address, length, wait, untold -> {});
-            throw thrown();
-        }
+        public Lending lending(Channel sink) {
+            Lending to = real.lending(sink);
+            return new Lending() {
+                @Override
+                public long lend(long address, long length, boolean wait, Consumer<Hold> lent) throws IOException {
+                    to.lend(address, length, wait, untold -> {});
+                    throw thrown();
+                }
 
-        @Override
-        public long lend(Channel sink, long[] addresses, long[] lengths, Ledger.@Nullable Entry[] lent)
-                throws IOException {
-            real.lend(sink, addresses, lengths, new Ledger.Entry[lengths.length]);
-            throw thrown();
+                @Override
+                public long lend(long[] addresses, long[] lengths, @Nullable Hold[] lent) throws IOException {
+                    to.lend(addresses, lengths, new Hold[lengths.length]);
+                    throw thrown();
+                }
+
+                @Override
+                public long write(long address, long length, boolean wait) throws IOException {
+                    return to.write(address, length, wait);
+                }
+
+                @Override
+                public long copyUpTo() {
+                    return to.copyUpTo();
+                }
+            };
         }
 
         private RuntimeException thrown() {

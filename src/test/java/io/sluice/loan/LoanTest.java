@@ -8,7 +8,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.sluice.Kernel;
 import io.sluice.Pipe;
 import io.sluice.internal.Gate;
+import io.sluice.internal.Hold;
 import io.sluice.internal.Ledger;
+import io.sluice.internal.Lending;
 import io.sluice.internal.PipeAccess;
 import io.sluice.loan.Loan.State;
 import io.sluice.testing.Await;
@@ -289,17 +291,32 @@ class LoanTest {
         }
 
         @Override
-        public long lend(Channel sink, long address, long length, boolean wait, Consumer<Ledger.Entry> entry) {
-            Ledger.Entry page = ledger.lend(0, length);
-            level = PAGE;
-            ledger.lent(page, PAGE);
-            entry.accept(page);
-            return PAGE;
-        }
+        public Lending lending(Channel sink) {
+            return new Lending() {
+                @Override
+                public long lend(long address, long length, boolean wait, Consumer<Hold> lent) {
+                    Ledger.Entry page = ledger.lend(0, length);
+                    level = PAGE;
+                    ledger.lent(page, PAGE);
+                    lent.accept(page);
+                    return PAGE;
+                }
 
-        @Override
-        public long lend(Channel sink, long[] addresses, long[] lengths, Ledger.Entry[] lent) {
-            throw new UnsupportedOperationException();
+                @Override
+                public long lend(long[] addresses, long[] lengths, Hold[] lent) {
+                    throw new UnsupportedOperationException();
+                }
+
+                @Override
+                public long write(long address, long length, boolean wait) {
+                    throw new UnsupportedOperationException();
+                }
+
+                @Override
+                public long copyUpTo() {
+                    return 0;
+                }
+            };
         }
     }
 

@@ -25,7 +25,8 @@ class MisuseTest {
             MisuseByFiles.class,
             MisuseByStrangers.class,
             MisuseOfTime.class,
-            MisuseWhileLending.class);
+            MisuseWhileLending.class,
+            MisuseWithSenders.class);
 
     @TestFactory
     Stream<DynamicTest> table() {

@@ -31,7 +31,7 @@ public final class Inventory {
 
     /** Mappings that say what they are. Anonymous private memory does not; most of it is the JVM's. */
     private static final Pattern COUNTED_MAPPING =
-            Pattern.compile("/memfd:(?!java_heap).*|/dev/zero.*|.*\\(deleted\\)");
+            Pattern.compile("/memfd:(?!java_heap).*|/dev/zero.*|anon_inode:\\[io_uring]|.*\\(deleted\\)");
 
     static {
         openWhatTheJdkKeeps();

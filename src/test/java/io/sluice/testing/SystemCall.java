@@ -8,6 +8,8 @@ public enum SystemCall {
     WRITE(1, 64),
     CLOSE(3, 57),
     IOCTL(16, 29),
+    SENDMSG(46, 211),
+    RECVMSG(47, 212),
     FCNTL(72, 25),
     SENDFILE(40, 71),
     COPY_FILE_RANGE(326, 285),
@@ -15,7 +17,10 @@ public enum SystemCall {
     TEE(276, 77),
     VMSPLICE(278, 75),
     USERFAULTFD(323, 282),
-    PIPE2(293, 59);
+    PIPE2(293, 59),
+    IO_URING_SETUP(425, 425),
+    IO_URING_ENTER(426, 426),
+    IO_URING_REGISTER(427, 427);
 
     private final int x86;
     private final int arm;

@@ -122,6 +122,15 @@ public class Linux {
     public static int SO_LINGER() {
         return SO_LINGER;
     }
+    private static final int SO_COOKIE = (int)57L;
+    /**
+     * {@snippet lang=c :
+     * #define SO_COOKIE 57
+     * }
+     */
+    public static int SO_COOKIE() {
+        return SO_COOKIE;
+    }
     private static final int SO_ZEROCOPY = (int)60L;
     /**
      * {@snippet lang=c :
@@ -382,6 +391,15 @@ public class Linux {
      */
     public static int ELOOP() {
         return ELOOP;
+    }
+    private static final int ETIME = (int)62L;
+    /**
+     * {@snippet lang=c :
+     * #define ETIME 62
+     * }
+     */
+    public static int ETIME() {
+        return ETIME;
     }
     private static final int EOVERFLOW = (int)75L;
     /**
@@ -1211,6 +1229,15 @@ public class Linux {
     public static int MSG_DONTWAIT() {
         return MSG_DONTWAIT;
     }
+    private static final int MSG_WAITALL = (int)256L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.MSG_WAITALL = 256
+     * }
+     */
+    public static int MSG_WAITALL() {
+        return MSG_WAITALL;
+    }
     private static final int MSG_ERRQUEUE = (int)8192L;
     /**
      * {@snippet lang=c :
@@ -1967,6 +1994,96 @@ public class Linux {
                throw new AssertionError("should not reach here", ex$);
             }
         }
+    }
+    private static final int IORING_OP_NOP = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum io_uring_op.IORING_OP_NOP = 0
+     * }
+     */
+    public static int IORING_OP_NOP() {
+        return IORING_OP_NOP;
+    }
+    private static final int IORING_OP_READ = (int)22L;
+    /**
+     * {@snippet lang=c :
+     * enum io_uring_op.IORING_OP_READ = 22
+     * }
+     */
+    public static int IORING_OP_READ() {
+        return IORING_OP_READ;
+    }
+    private static final int IORING_OP_SPLICE = (int)30L;
+    /**
+     * {@snippet lang=c :
+     * enum io_uring_op.IORING_OP_SPLICE = 30
+     * }
+     */
+    public static int IORING_OP_SPLICE() {
+        return IORING_OP_SPLICE;
+    }
+    private static final int IORING_OP_TEE = (int)33L;
+    /**
+     * {@snippet lang=c :
+     * enum io_uring_op.IORING_OP_TEE = 33
+     * }
+     */
+    public static int IORING_OP_TEE() {
+        return IORING_OP_TEE;
+    }
+    private static final int IORING_OP_SEND_ZC = (int)47L;
+    /**
+     * {@snippet lang=c :
+     * enum io_uring_op.IORING_OP_SEND_ZC = 47
+     * }
+     */
+    public static int IORING_OP_SEND_ZC() {
+        return IORING_OP_SEND_ZC;
+    }
+    private static final int IORING_OP_SENDMSG_ZC = (int)48L;
+    /**
+     * {@snippet lang=c :
+     * enum io_uring_op.IORING_OP_SENDMSG_ZC = 48
+     * }
+     */
+    public static int IORING_OP_SENDMSG_ZC() {
+        return IORING_OP_SENDMSG_ZC;
+    }
+    private static final int IORING_REGISTER_BUFFERS = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.IORING_REGISTER_BUFFERS = 0
+     * }
+     */
+    public static int IORING_REGISTER_BUFFERS() {
+        return IORING_REGISTER_BUFFERS;
+    }
+    private static final int IORING_UNREGISTER_BUFFERS = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.IORING_UNREGISTER_BUFFERS = 1
+     * }
+     */
+    public static int IORING_UNREGISTER_BUFFERS() {
+        return IORING_UNREGISTER_BUFFERS;
+    }
+    private static final int IORING_REGISTER_FILES = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.IORING_REGISTER_FILES = 2
+     * }
+     */
+    public static int IORING_REGISTER_FILES() {
+        return IORING_REGISTER_FILES;
+    }
+    private static final int IORING_REGISTER_PROBE = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.IORING_REGISTER_PROBE = 8
+     * }
+     */
+    public static int IORING_REGISTER_PROBE() {
+        return IORING_REGISTER_PROBE;
     }
     private static final int IPPROTO_IP = (int)0L;
     /**
@@ -3997,6 +4114,231 @@ public class Linux {
      */
     public static int IOV_MAX() {
         return IOV_MAX;
+    }
+    private static final int IOSQE_FIXED_FILE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define IOSQE_FIXED_FILE 1
+     * }
+     */
+    public static int IOSQE_FIXED_FILE() {
+        return IOSQE_FIXED_FILE;
+    }
+    private static final int IOSQE_IO_LINK = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define IOSQE_IO_LINK 4
+     * }
+     */
+    public static int IOSQE_IO_LINK() {
+        return IOSQE_IO_LINK;
+    }
+    private static final int IOSQE_CQE_SKIP_SUCCESS = (int)64L;
+    /**
+     * {@snippet lang=c :
+     * #define IOSQE_CQE_SKIP_SUCCESS 64
+     * }
+     */
+    public static int IOSQE_CQE_SKIP_SUCCESS() {
+        return IOSQE_CQE_SKIP_SUCCESS;
+    }
+    private static final int IORING_SETUP_CQSIZE = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_SETUP_CQSIZE 8
+     * }
+     */
+    public static int IORING_SETUP_CQSIZE() {
+        return IORING_SETUP_CQSIZE;
+    }
+    private static final int IORING_SETUP_CLAMP = (int)16L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_SETUP_CLAMP 16
+     * }
+     */
+    public static int IORING_SETUP_CLAMP() {
+        return IORING_SETUP_CLAMP;
+    }
+    private static final int IORING_SETUP_SUBMIT_ALL = (int)128L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_SETUP_SUBMIT_ALL 128
+     * }
+     */
+    public static int IORING_SETUP_SUBMIT_ALL() {
+        return IORING_SETUP_SUBMIT_ALL;
+    }
+    private static final int IORING_SETUP_COOP_TASKRUN = (int)256L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_SETUP_COOP_TASKRUN 256
+     * }
+     */
+    public static int IORING_SETUP_COOP_TASKRUN() {
+        return IORING_SETUP_COOP_TASKRUN;
+    }
+    private static final int IORING_SETUP_TASKRUN_FLAG = (int)512L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_SETUP_TASKRUN_FLAG 512
+     * }
+     */
+    public static int IORING_SETUP_TASKRUN_FLAG() {
+        return IORING_SETUP_TASKRUN_FLAG;
+    }
+    private static final int SPLICE_F_FD_IN_FIXED = (int)2147483648L;
+    /**
+     * {@snippet lang=c :
+     * #define SPLICE_F_FD_IN_FIXED 2147483648
+     * }
+     */
+    public static int SPLICE_F_FD_IN_FIXED() {
+        return SPLICE_F_FD_IN_FIXED;
+    }
+    private static final int IORING_RECVSEND_FIXED_BUF = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_RECVSEND_FIXED_BUF 4
+     * }
+     */
+    public static int IORING_RECVSEND_FIXED_BUF() {
+        return IORING_RECVSEND_FIXED_BUF;
+    }
+    private static final int IORING_SEND_ZC_REPORT_USAGE = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_SEND_ZC_REPORT_USAGE 8
+     * }
+     */
+    public static int IORING_SEND_ZC_REPORT_USAGE() {
+        return IORING_SEND_ZC_REPORT_USAGE;
+    }
+    private static final int IORING_NOTIF_USAGE_ZC_COPIED = (int)2147483648L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_NOTIF_USAGE_ZC_COPIED 2147483648
+     * }
+     */
+    public static int IORING_NOTIF_USAGE_ZC_COPIED() {
+        return IORING_NOTIF_USAGE_ZC_COPIED;
+    }
+    private static final int IORING_CQE_F_MORE = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_CQE_F_MORE 2
+     * }
+     */
+    public static int IORING_CQE_F_MORE() {
+        return IORING_CQE_F_MORE;
+    }
+    private static final int IORING_CQE_F_NOTIF = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_CQE_F_NOTIF 8
+     * }
+     */
+    public static int IORING_CQE_F_NOTIF() {
+        return IORING_CQE_F_NOTIF;
+    }
+    private static final long IORING_OFF_SQ_RING = 0L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_OFF_SQ_RING 0
+     * }
+     */
+    public static long IORING_OFF_SQ_RING() {
+        return IORING_OFF_SQ_RING;
+    }
+    private static final long IORING_OFF_SQES = 268435456L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_OFF_SQES 268435456
+     * }
+     */
+    public static long IORING_OFF_SQES() {
+        return IORING_OFF_SQES;
+    }
+    private static final int IORING_SQ_CQ_OVERFLOW = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_SQ_CQ_OVERFLOW 2
+     * }
+     */
+    public static int IORING_SQ_CQ_OVERFLOW() {
+        return IORING_SQ_CQ_OVERFLOW;
+    }
+    private static final int IORING_SQ_TASKRUN = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_SQ_TASKRUN 4
+     * }
+     */
+    public static int IORING_SQ_TASKRUN() {
+        return IORING_SQ_TASKRUN;
+    }
+    private static final int IORING_ENTER_GETEVENTS = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_ENTER_GETEVENTS 1
+     * }
+     */
+    public static int IORING_ENTER_GETEVENTS() {
+        return IORING_ENTER_GETEVENTS;
+    }
+    private static final int IORING_ENTER_EXT_ARG = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_ENTER_EXT_ARG 8
+     * }
+     */
+    public static int IORING_ENTER_EXT_ARG() {
+        return IORING_ENTER_EXT_ARG;
+    }
+    private static final int IORING_FEAT_SINGLE_MMAP = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_FEAT_SINGLE_MMAP 1
+     * }
+     */
+    public static int IORING_FEAT_SINGLE_MMAP() {
+        return IORING_FEAT_SINGLE_MMAP;
+    }
+    private static final int IORING_FEAT_NODROP = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_FEAT_NODROP 2
+     * }
+     */
+    public static int IORING_FEAT_NODROP() {
+        return IORING_FEAT_NODROP;
+    }
+    private static final int IORING_FEAT_SUBMIT_STABLE = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_FEAT_SUBMIT_STABLE 4
+     * }
+     */
+    public static int IORING_FEAT_SUBMIT_STABLE() {
+        return IORING_FEAT_SUBMIT_STABLE;
+    }
+    private static final int IORING_FEAT_EXT_ARG = (int)256L;
+    /**
+     * {@snippet lang=c :
+     * #define IORING_FEAT_EXT_ARG 256
+     * }
+     */
+    public static int IORING_FEAT_EXT_ARG() {
+        return IORING_FEAT_EXT_ARG;
+    }
+    private static final int IO_URING_OP_SUPPORTED = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * #define IO_URING_OP_SUPPORTED 1
+     * }
+     */
+    public static int IO_URING_OP_SUPPORTED() {
+        return IO_URING_OP_SUPPORTED;
     }
     private static final int SIOCINQ = (int)21531L;
     /**

@@ -1,5 +1,6 @@
 package io.sluice.loan.torture;
 
+import io.sluice.internal.Hold;
 import io.sluice.internal.Ledger;
 import io.sluice.internal.PipeAccess;
 import io.sluice.testing.Await;
@@ -28,7 +29,7 @@ final class Careless implements Lender {
         BYTES_HAVE_LEFT
     }
 
-    private record Out(MemorySegment memory, Episode episode, Ledger.Entry entry, long slotsBefore) {}
+    private record Out(MemorySegment memory, Episode episode, Hold hold, long slotsBefore) {}
 
     private final Rule rule;
     private final SplittableRandom random;
@@ -75,19 +76,20 @@ final class Careless implements Lender {
 
     @Override
     public long lend(Filled filled, boolean wait) throws IOException {
-        Ledger.Entry[] entry = new Ledger.Entry[1];
+        Hold[] hold = new Hold[1];
         long lent = 0;
         do {
             MemorySegment rest = filled.range().asSlice(lent);
             lent += PipeAccess.get()
-                    .lend(episode.pipe.sink(), rest.address(), rest.byteSize(), wait, entered -> entry[0] = entered);
+                    .lending(episode.pipe.sink())
+                    .lend(rest.address(), rest.byteSize(), wait, entered -> hold[0] = entered);
         } while (wait && lent < filled.range().byteSize());
         if (lent == 0) {
             untouched(filled.memory());
             return 0;
         }
         slots += slotsOf(filled.range().asSlice(0, lent));
-        out.add(new Out(filled.memory(), episode, entry[0], slots));
+        out.add(new Out(filled.memory(), episode, hold[0], slots));
         partly = filled;
         partlyLent = lent;
         return lent;
@@ -112,12 +114,13 @@ final class Careless implements Lender {
             return 0;
         }
         Out before = out.removeLast();
-        Ledger.Entry[] entry = {before.entry};
+        Hold[] hold = {before.hold};
         long n = PipeAccess.get()
-                .lend(episode.pipe.sink(), rest.address(), rest.byteSize(), false, entered -> entry[0] = entered);
+                .lending(episode.pipe.sink())
+                .lend(rest.address(), rest.byteSize(), false, entered -> hold[0] = entered);
         partlyLent += n;
         slots += slotsOf(rest.asSlice(0, n));
-        out.add(new Out(before.memory, episode, entry[0], slots));
+        out.add(new Out(before.memory, episode, hold[0], slots));
         return n;
     }
 
@@ -136,8 +139,7 @@ final class Careless implements Lender {
             case LENT -> true;
             case PIPE_IS_EMPTY -> ask(() -> episode.pipe.available() == 0);
             case PIPE_WAS_FILLED_SINCE -> ask(() -> slots - lent.slotsBefore >= episode.pipe.slots());
-            case BYTES_HAVE_LEFT ->
-                PipeAccess.get().ledger(episode.pipe.sink()).place(lent.entry) != Ledger.Place.IN_PIPE;
+            case BYTES_HAVE_LEFT -> lent.hold.place() != Ledger.Place.IN_PIPE;
         };
     }
 

@@ -1,0 +1,80 @@
+package io.sluice.faults;
+
+import io.sluice.loan.Loan;
+import io.sluice.loan.Loan.Method;
+import io.sluice.loan.PageArena;
+import io.sluice.send.Sender;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.lang.foreign.MemorySegment;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/** The content lent to a connection piece by piece, in memory that is used again as soon as it is released. */
+final class Sends extends Job {
+    private static final int PIECE = 5000;
+    private static final int PIECES_OUT = 3;
+
+    private final SocketChannel peer;
+    private final Sender sender;
+    private final ByteBuffer arrived = ByteBuffer.allocate(LENGTH);
+    private int sent;
+
+    Sends() throws IOException {
+        try (ServerSocketChannel server = ServerSocketChannel.open()) {
+            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            SocketChannel channel = own(SocketChannel.open(server.getLocalAddress()));
+            peer = own(server.accept());
+            sender = own(Sender.over(channel, Method.MSG_ZEROCOPY));
+        }
+    }
+
+    @Override
+    void run() throws IOException {
+        Deque<Loan> out = new ArrayDeque<>();
+        try (PageArena arena = PageArena.open()) {
+            while (sent < LENGTH) {
+                MemorySegment memory = out.size() < PIECES_OUT ? arena.allocate(PIECE) : released(out.removeFirst());
+                int n = Math.min(PIECE, LENGTH - sent);
+                MemorySegment.copy(MemorySegment.ofArray(content()), sent, memory, 0, n);
+                Loan loan = arena.lend(memory.asSlice(0, n), sender);
+                sent += (int) loan.accepted();
+                out.add(loan);
+            }
+            while (!out.isEmpty()) {
+                released(out.removeFirst());
+            }
+        }
+    }
+
+    private static MemorySegment released(Loan loan) throws IOException {
+        try {
+            loan.await();
+            return loan.reclaim().fill((byte) 0xEE);
+        } catch (InterruptedException e) {
+            throw (IOException) new InterruptedIOException().initCause(e);
+        }
+    }
+
+    @Override
+    long accounted() throws IOException {
+        return LENGTH - sent + delivered().length;
+    }
+
+    @Override
+    byte[] delivered() throws IOException {
+        while (arrived.position() < sent) {
+            if (peer.read(arrived.limit(sent)) < 0) {
+                break;
+            }
+        }
+        byte[] bytes = new byte[arrived.position()];
+        arrived.get(0, bytes);
+        return bytes;
+    }
+}
