@@ -1,11 +1,8 @@
 package io.sluice.flow;
 
-import io.sluice.Pipe;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -38,11 +35,7 @@ public final class Branch {
     private final Closeable sink;
     private final Closeable owned;
     private final WhenSlow policy;
-    private final PipePool pool;
-    private final Pipe pipe;
-    private final @Nullable Pipe spillPipe;
-    private final long room;
-    private final Outflow outflow;
+    private final Backlog backlog;
     private final Thread thread;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -52,37 +45,20 @@ public final class Branch {
     private boolean finishing;
     private boolean ended;
     private boolean started;
-
-    /** Bytes of the step that the thread is delivering from the pipe. Where there is none, the pipe is empty. */
-    private long carried;
-
-    private @Nullable Spill spill;
     private @Nullable Throwable failure;
-    private final AtomicLong given = new AtomicLong();
-    private final AtomicLong delivered = new AtomicLong();
-    private final AtomicLong spilled = new AtomicLong();
 
     Branch(Closeable sink, boolean owns, WhenSlow policy, PipePool pool) throws IOException {
         this.sink = sink;
         this.owned = owns ? sink : () -> {};
         this.policy = policy;
-        this.pool = pool;
-        this.pipe = pool.take();
-        try {
-            this.spillPipe = policy.spillFolder() == null ? null : pool.take();
-            this.room = spillPipe == null ? pipe.capacity() : Math.min(pipe.capacity(), spillPipe.capacity());
-        } catch (IOException e) {
-            pipe.close();
-            throw e;
-        }
-        this.outflow = new Outflow(pipe.source(), sink);
+        this.backlog = new Backlog(sink, policy, pool);
         Thread.Builder builder = Attempts.mayWait(sink) ? Thread.ofPlatform().daemon() : Thread.ofVirtual();
         this.thread = builder.name("sluice-branch").unstarted(this::run);
     }
 
     /** Bytes that a step may fill the fan-out's own pipe with, for every tee of it to go into this branch's whole. */
     long room() {
-        return room;
+        return backlog.room();
     }
 
     void start() {
@@ -109,14 +85,15 @@ public final class Branch {
         lock.lock();
         try {
             if (isReadyAfterPatience()) {
-                step.into(pipe.sink());
-                given.addAndGet(n);
-                carried = n - deliverAtOnce(n);
-                if (carried > 0) {
+                if (backlog.give(step, n)) {
                     changed.signalAll();
                 }
             } else if (state == State.RUNNING && !finishing) {
-                spill(step, n);
+                if (backlog.spill(step, n)) {
+                    changed.signalAll();
+                } else {
+                    end(State.DROPPED, null);
+                }
             }
         } catch (IOException | RuntimeException e) {
             end(State.FAILED, e);
@@ -126,23 +103,12 @@ public final class Branch {
         return state == State.RUNNING;
     }
 
-    // Most sinks take a step at once, and then nobody has to be woken for it. What is left is the thread's.
-    private long deliverAtOnce(long n) throws IOException {
-        long done = 0;
-        if (!Attempts.mayWait(sink)) {
-            for (long moved; done < n && (moved = outflow.deliver(n - done)) > 0; done += moved) {
-                delivered.addAndGet(moved);
-            }
-        }
-        return done;
-    }
-
     private boolean isReadyAfterPatience() throws InterruptedException {
         long left = policy.patienceNanos();
-        while (state == State.RUNNING && !finishing && !isIdle()) {
+        while (state == State.RUNNING && !finishing && !backlog.isEmpty()) {
             if (policy.isToWait()) {
                 changed.await();
-            } else if (left <= 0 || isSpilling()) {
+            } else if (left <= 0 || backlog.isSpilling()) {
                 return false;
             } else {
                 left = changed.awaitNanos(left);
@@ -151,41 +117,13 @@ public final class Branch {
         return state == State.RUNNING && !finishing;
     }
 
-    private boolean isIdle() {
-        return carried == 0 && !isSpilling();
-    }
-
-    private boolean isSpilling() {
-        Spill file = spill;
-        return file != null && !file.isEmpty();
-    }
-
-    private void spill(Spill.Step step, long n) throws IOException {
-        if (policy.spillFolder() == null || spillPipe == null) {
-            end(State.DROPPED, null);
-            return;
-        }
-        Spill file = spill;
-        if (file == null) {
-            spill = file = new Spill(policy.spillFolder(), spillPipe);
-        }
-        if (n > policy.mostSpilled() - file.length()) {
-            end(State.DROPPED, null);
-            return;
-        }
-        file.append(step, n);
-        given.addAndGet(n);
-        spilled.addAndGet(n);
-        changed.signalAll();
-    }
-
     private void run() {
         try {
             for (long n; (n = nextStep()) > 0; ) {
-                deliver(n);
+                backlog.deliver(n);
                 lock.lock();
                 try {
-                    carried = 0;
+                    backlog.done();
                     changed.signalAll();
                 } finally {
                     lock.unlock();
@@ -205,50 +143,12 @@ public final class Branch {
     private long nextStep() throws IOException, InterruptedException {
         lock.lock();
         try {
-            while (state == State.RUNNING && carried == 0 && !isSpilling() && !finishing) {
+            while (state == State.RUNNING && backlog.isEmpty() && !finishing) {
                 changed.await();
             }
-            if (state != State.RUNNING) {
-                return 0;
-            } else if (carried > 0) {
-                return carried;
-            }
-            Spill file = spill;
-            if (file == null || file.isEmpty()) {
-                return 0;
-            }
-            ByteBuffer bytes = file.read(room);
-            // The pipe is empty, and has room for all of it.
-            Attempts attempts = new Attempts();
-            while (bytes.hasRemaining()) {
-                int n = pipe.sink().tryWrite(bytes);
-                carried += n;
-                file.take(n);
-                if (n == 0) {
-                    attempts.await(null, pipe.sink());
-                }
-            }
-            return carried;
+            return state == State.RUNNING ? backlog.next() : 0;
         } finally {
             lock.unlock();
-        }
-    }
-
-    private void deliver(long n) throws IOException, InterruptedException {
-        Attempts attempts = new Attempts();
-        // Invariant: the pipe, and what was read from it to be written, hold the last left bytes of the step.
-        for (long left = n; left > 0; ) {
-            if (Thread.interrupted()) {
-                throw new InterruptedException();
-            }
-            long moved = outflow.deliver(left);
-            if (moved > 0) {
-                left -= moved;
-                delivered.addAndGet(moved);
-                attempts.moved();
-            } else {
-                outflow.await(attempts);
-            }
         }
     }
 
@@ -276,12 +176,7 @@ public final class Branch {
             if (ended) {
                 return;
             }
-            pool.giveBack(pipe);
-            if (spill != null) {
-                spill.close();
-            } else if (spillPipe != null) {
-                pool.giveBack(spillPipe);
-            }
+            backlog.close();
             owned.close();
         } catch (IOException e) {
             failure = failure == null ? e : failure;
@@ -390,7 +285,7 @@ public final class Branch {
      * @return bytes
      */
     public long delivered() {
-        return delivered.get();
+        return backlog.delivered();
     }
 
     /**
@@ -399,8 +294,7 @@ public final class Branch {
      * @return bytes, at this moment
      */
     public long behind() {
-        long done = delivered.get(); // before given, or a step between the two could make it negative
-        return given.get() - done;
+        return backlog.behind();
     }
 
     /**
@@ -409,7 +303,7 @@ public final class Branch {
      * @return bytes, since it joined
      */
     public long spilled() {
-        return spilled.get();
+        return backlog.spilled();
     }
 
     /**

@@ -1,20 +1,14 @@
 package io.sluice.flow;
 
 import io.sluice.Fd;
-import io.sluice.Pipe;
 import io.sluice.PipeSink;
 import io.sluice.PipeSource;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.SelectableChannel;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,37 +43,14 @@ public final class Fanout implements Closeable {
     private final Closeable source;
     private final boolean ownsSource;
     private final PipePool pool;
-    private final ReentrantLock joining = new ReentrantLock();
-
-    /** Those that take part, and those that have ended since the last step; replaced as a whole, under the lock. */
-    private volatile Branch[] branches = {};
+    private final FanoutEvent event = new FanoutEvent();
+    private final Branches branches = new Branches(event);
 
     private @Nullable Closeable primary;
     private boolean ownsPrimary;
 
-    private @Nullable Pipe master;
-    private @Nullable Intake intake;
-    private @Nullable Outflow outflow;
-    private final FanoutEvent event = new FanoutEvent();
-
-    /** Whether somebody has joined whom the master may not fit. */
-    private volatile boolean joined;
-
-    /** The branches of this step; the master fits them. */
-    private Branch[] taking = {};
-
-    /** What the master holds, in bytes; less than it had from the pool if it was made smaller. */
-    private long room;
-
-    private boolean shrunk;
-    private boolean copies;
-
-    /** Bytes in the master pipe, or read from it to be written to the primary. */
-    private final AtomicLong inMaster = new AtomicLong();
-
-    private final AtomicLong delivered = new AtomicLong();
-    private volatile boolean running;
-    private volatile boolean ended;
+    /** What runs, or ran; null before. */
+    private volatile @Nullable Trunk trunk;
 
     private Fanout(Closeable source, boolean ownsSource, PipePool pool) {
         this.source = source;
@@ -230,7 +201,7 @@ public final class Fanout implements Closeable {
                         "the first sink is the primary: name it with to(sink) before any branch");
             }
             Branch branch = new Branch(sink, owns, policy, pool);
-            if (!join(branch)) {
+            if (!branches.join(branch)) {
                 branch.remove();
                 throw new IllegalStateException("the stream has ended");
             }
@@ -240,31 +211,6 @@ public final class Fanout implements Closeable {
                 sink.close();
             }
             throw e;
-        }
-    }
-
-    private boolean join(Branch branch) {
-        joining.lock();
-        try {
-            if (ended) {
-                return false;
-            }
-            Branch[] more = Arrays.copyOf(branches, branches.length + 1);
-            more[branches.length] = branch;
-            branches = more;
-            joined = true;
-            return true;
-        } finally {
-            joining.unlock();
-        }
-    }
-
-    private void end() {
-        joining.lock();
-        try {
-            ended = true;
-        } finally {
-            joining.unlock();
         }
     }
 
@@ -281,180 +227,26 @@ public final class Fanout implements Closeable {
         Closeable to = primary;
         if (to == null) {
             throw new IllegalStateException("there is no sink: name one with to(sink)");
-        } else if (running || ended) {
+        } else if (trunk != null || branches.haveEnded()) {
             throw new IllegalStateException("a fan-out runs once");
         }
-        running = true;
         event.begin();
-        Pipe pipe = pool.take();
-        master = pipe;
-        room = pipe.capacity();
-        copies = Refusal.TEE.isDenied();
-        Intake in = new Intake(source, copies || Refusal.SPLICE.isDenied());
-        Outflow out = new Outflow(pipe.source(), to);
-        intake = in;
-        outflow = out;
+        Trunk running = new Trunk(source, to, pool, branches);
+        trunk = running;
         try {
-            pump(pipe, in, out);
-            finishBranches();
-            return delivered();
+            running.pump();
+            branches.finish();
+            return running.delivered();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw stopped("interrupted", new InterruptedIOException("the thread was interrupted"));
+            throw running.stopped("interrupted", new InterruptedIOException("the thread was interrupted"));
         } finally {
-            stopBranches();
-            if (undelivered() == 0) {
-                giveBack(pipe);
-            }
+            branches.stop();
+            running.release();
             closeOwned();
             if (event.isEnabled()) {
                 report();
             }
-        }
-    }
-
-    private void pump(Pipe pipe, Intake in, Outflow out) throws IOException, InterruptedException {
-        Attempts attempts = new Attempts();
-        Spill.Step step = this::duplicate;
-        // Invariant: the master is empty, and every branch was given exactly what the primary has since it joined.
-        while (true) {
-            checkInterrupted();
-            if (joined) {
-                joined = false;
-                fit(pipe);
-            }
-            long n;
-            try {
-                n = in.fill(pipe.sink(), room);
-            } catch (IOException e) {
-                inMaster.set(pipe.available());
-                finishBranches();
-                throw stopped("source " + in, e);
-            }
-            if (n < 0) {
-                return;
-            } else if (n == 0) {
-                in.await(attempts);
-                continue;
-            }
-            attempts.moved();
-            inMaster.set(n);
-            boolean lost = false;
-            for (Branch branch : taking) {
-                lost |= !branch.give(step, n);
-            }
-            deliver(out, attempts);
-            if (lost) {
-                forgetEnded();
-            }
-        }
-    }
-
-    // The invariant of Branch.give: no branch's pipe is smaller than the master. The master is empty, so that it can
-    // always shrink. A branch that is added later begins with the next step.
-    private void fit(Pipe pipe) throws IOException {
-        taking = branches;
-        for (Branch branch : taking) {
-            branch.start();
-            if (branch.room() < room) {
-                room = pipe.capacity(branch.room());
-                shrunk = true;
-            }
-        }
-    }
-
-    private void forgetEnded() {
-        joining.lock();
-        try {
-            List<Branch> left = new ArrayList<>();
-            for (Branch branch : branches) {
-                if (branch.state() == Branch.State.RUNNING) {
-                    left.add(branch);
-                } else {
-                    event.account(branch);
-                }
-            }
-            branches = left.toArray(Branch[]::new);
-            joined = true;
-        } finally {
-            joining.unlock();
-        }
-    }
-
-    private void duplicate(PipeSink into) throws IOException {
-        Pipe pipe = master;
-        Intake in = intake;
-        if (pipe == null || in == null) {
-            throw new IllegalStateException();
-        }
-        ByteBuffer bytes = copies ? in.copied() : null;
-        Attempts attempts = new Attempts();
-        long length = inMaster.get();
-        for (long n = 0; n < length; ) {
-            long moved = bytes != null ? into.tryWrite(bytes) : pipe.source().tryTeeTo(into, length);
-            n += moved;
-            if (moved == 0) {
-                attempts.await(null, into);
-            } else if (bytes == null && moved < length) {
-                throw new IOException("tee duplicated " + moved + " of " + length + " bytes into an empty " + into
-                        + ", which had room for all");
-            }
-        }
-    }
-
-    private void deliver(Outflow out, Attempts attempts) throws IOException, InterruptedException {
-        // Invariant: the master, and what was read from it to be written, hold the last inMaster bytes that were read.
-        for (long left; (left = inMaster.get()) > 0; ) {
-            try {
-                long n = out.deliver(left);
-                if (n > 0) {
-                    attempts.moved();
-                    inMaster.addAndGet(-n);
-                    delivered.addAndGet(n);
-                } else {
-                    checkInterrupted();
-                    out.await(attempts);
-                }
-            } catch (IOException e) {
-                finishBranches();
-                throw stopped("primary " + out, e);
-            }
-        }
-    }
-
-    private static void checkInterrupted() throws InterruptedException {
-        if (Thread.interrupted()) {
-            throw new InterruptedException();
-        }
-    }
-
-    private void finishBranches() throws InterruptedException {
-        end();
-        for (Branch branch : branches) {
-            branch.finish();
-        }
-        for (Branch branch : branches) {
-            branch.awaitEnd();
-        }
-    }
-
-    private void stopBranches() {
-        end();
-        for (Branch branch : branches) {
-            branch.stop();
-        }
-    }
-
-    private FanoutException stopped(String where, IOException cause) {
-        return new FanoutException(where, cause, delivered(), undelivered());
-    }
-
-    private void giveBack(Pipe pipe) throws IOException {
-        master = null;
-        if (shrunk) {
-            pipe.close();
-        } else {
-            pool.giveBack(pipe);
         }
     }
 
@@ -471,9 +263,7 @@ public final class Fanout implements Closeable {
         event.source = source.toString();
         event.delivered = delivered();
         event.undelivered = undelivered();
-        for (Branch branch : branches) {
-            event.account(branch);
-        }
+        branches.account();
         event.commit();
     }
 
@@ -483,7 +273,8 @@ public final class Fanout implements Closeable {
      * @return bytes, at this moment
      */
     public long delivered() {
-        return delivered.get();
+        Trunk running = trunk;
+        return running == null ? 0 : running.delivered();
     }
 
     /**
@@ -492,8 +283,8 @@ public final class Fanout implements Closeable {
      * @return bytes, at this moment; after {@link #run} has thrown, what {@link #remainder} has
      */
     public long undelivered() {
-        Intake in = intake;
-        return inMaster.get() + (in == null ? 0 : in.held());
+        Trunk running = trunk;
+        return running == null ? 0 : running.undelivered();
     }
 
     /**
@@ -502,7 +293,7 @@ public final class Fanout implements Closeable {
      * @return a list of its own, in the order in which they were added
      */
     public List<Branch> branches() {
-        return List.of(branches);
+        return List.of(branches.members());
     }
 
     /**
@@ -512,20 +303,17 @@ public final class Fanout implements Closeable {
      * @return a channel that never waits, at its end after {@link #undelivered} bytes; closed with this
      */
     public ReadableByteChannel remainder() {
-        Outflow out = outflow;
-        Intake in = intake;
-        return new Leftover(out == null ? null : out.held(), master, in == null ? null : in.buffer());
+        Trunk running = trunk;
+        return running == null ? Remainder.of(null, null, null) : running.remainder();
     }
 
     /** Gives up the remainder, if there is one, and what belongs to this. Sinks and sources stay open. */
     @Override
     public void close() throws IOException {
-        stopBranches();
-        Pipe pipe = master;
-        master = null;
-        inMaster.set(0);
-        if (pipe != null) {
-            pipe.close();
+        branches.stop();
+        Trunk ran = trunk;
+        if (ran != null) {
+            ran.close();
         }
         closeOwned();
     }

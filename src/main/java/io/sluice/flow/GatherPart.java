@@ -85,7 +85,7 @@ abstract sealed class GatherPart implements Closeable {
 
         @Override
         long deliver(Closeable sink, GatherPipe pipe) throws IOException {
-            if (lent == done && (length - done < WORTH_LENDING || Refusal.SPLICE.isDenied())) {
+            if (lent == done && (length - done < WORTH_LENDING || Call.SPLICE.isDenied())) {
                 long n = Attempts.write(sink, pages.segment().asSlice(offset + done, length - done));
                 lent += n;
                 return n;
@@ -147,7 +147,7 @@ abstract sealed class GatherPart implements Closeable {
         private final Fd file;
         private final boolean owns;
         private final long offset;
-        private boolean copies = Refusal.SENDFILE.isDenied();
+        private boolean copies = Call.SENDFILE.isDenied();
         private @Nullable FileChannel channel;
         private @Nullable ByteBuffer buffer;
 
@@ -164,7 +164,7 @@ abstract sealed class GatherPart implements Closeable {
                 try {
                     return checked(FdAccess.get().trySendfile(file, offset + done, sink, length - done));
                 } catch (ErrnoException e) {
-                    if (done > 0 || !Refusal.SENDFILE.isReasonToCopy(e)) {
+                    if (done > 0 || !Call.SENDFILE.isRefused(e)) {
                         throw e;
                     }
                     copies = true;

@@ -41,7 +41,7 @@ final class Intake {
                 return n;
             }
         } catch (ErrnoException e) {
-            if (begun || !Refusal.SPLICE.isReasonToCopy(e)) {
+            if (begun || !Call.SPLICE.isRefused(e)) {
                 throw e;
             }
         }

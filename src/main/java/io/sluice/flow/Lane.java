@@ -55,7 +55,7 @@ final class Lane {
 
     /** Moves what can be moved now. */
     void step(boolean passEnd) throws RelayException {
-        if (copy == null && in == 0 && Splicing.isDenied()) {
+        if (copy == null && in == 0 && Call.SPLICE.isDenied()) {
             startCopying();
         }
         next = advance(passEnd);
@@ -92,7 +92,7 @@ final class Lane {
         try {
             return copy == null ? from.fill(pipe()) : copy.readFrom(from.readable());
         } catch (ErrnoException e) {
-            if (copy == null && in == 0 && Splicing.isRefused(e)) {
+            if (copy == null && in == 0 && Call.SPLICE.isRefused(e)) {
                 startCopying();
                 return fill();
             }
@@ -124,7 +124,7 @@ final class Lane {
             }
             return copy.writeTo(to.writable());
         } catch (ErrnoException e) {
-            if (copy == null && out == 0 && Splicing.isRefused(e)) {
+            if (copy == null && out == 0 && Call.SPLICE.isRefused(e)) {
                 startCopying();
                 return drain();
             }

@@ -175,7 +175,7 @@ public final class MasterPipe implements Closeable {
 
     /** Whether responses may be sent by reference. */
     boolean isOfUse() {
-        return pipe != null && !closed && Denials.allowTeeAndSplice();
+        return pipe != null && !closed && !Call.TEE.isDenied() && !Call.SPLICE.isDenied();
     }
 
     /** How much of {@code wanted} bytes one tee is to put into {@code room} bytes of an empty pipe: all, or whole repetitions. */

@@ -25,7 +25,7 @@ final class Outflow {
     Outflow(PipeSource from, Closeable to) {
         this.from = from;
         this.to = to;
-        this.copies = Refusal.SPLICE.isDenied() || (to instanceof Fd fd && isOpenedForAppend(fd));
+        this.copies = Call.SPLICE.isDenied() || (to instanceof Fd fd && isOpenedForAppend(fd));
     }
 
     private static boolean isOpenedForAppend(Fd fd) {
@@ -45,7 +45,7 @@ final class Outflow {
                 begun |= n > 0;
                 return n;
             } catch (ErrnoException e) {
-                if (begun || !Refusal.SPLICE.isReasonToCopy(e)) {
+                if (begun || !Call.SPLICE.isRefused(e)) {
                     throw e;
                 }
                 copies = true;

@@ -2,17 +2,13 @@ package io.sluice.flow;
 
 import io.sluice.ErrnoException;
 import io.sluice.Fd;
-import io.sluice.Pipe;
-import io.sluice.PipeSource;
 import io.sluice.internal.Bounce;
 import io.sluice.internal.FdAccess;
-import io.sluice.internal.ffi.Linux;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.ClosedChannelException;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,10 +48,6 @@ public final class PatternSender implements Closeable {
         DONE
     }
 
-    /** Up to so much goes into a pipe together or not at all. */
-    private static final long PIPE_BUF = 4096;
-
-    private static final MemorySegment NO_HEAD = MemorySegment.NULL;
     private static final MasterPipeEvent EVENT = new MasterPipeEvent();
 
     private final MasterPipe master;
@@ -64,28 +56,17 @@ public final class PatternSender implements Closeable {
     private final boolean owned;
     private final FdAccess access;
 
-    private MemorySegment head = NO_HEAD;
-    private long start;
-    private long total;
-    private long sent;
+    private final Response response;
+    private final ResponsePipe pipe;
     private boolean inProgress;
-
-    /** This socket does not take what is spliced. */
-    private boolean refused;
-
-    /** What is left of this response comes from memory. */
-    private boolean fromMemory;
-
-    private @Nullable Pipe pipe;
-
-    /** Bytes in the pipe: those that follow the ones sent. */
-    private long inPipe;
 
     private MemorySegment piece = MemorySegment.NULL;
     private long piecePhase = -1;
     private long pieceMost;
 
-    private long spliced;
+    /** What was borrowed last, as far as it was used; nothing but a place, until it is borrowed again. */
+    private MemorySegment bounced = MemorySegment.NULL;
+
     private long waits;
     private @Nullable MasterPipeEvent event;
 
@@ -95,6 +76,8 @@ public final class PatternSender implements Closeable {
         this.socket = socket;
         this.owned = owned;
         this.access = FdAccess.get();
+        this.response = new Response(master.pattern);
+        this.pipe = new ResponsePipe(master, response, socket);
     }
 
     /**
@@ -121,7 +104,7 @@ public final class PatternSender implements Closeable {
      * @throws IllegalStateException if the response before is not done
      */
     public void begin(long length) throws IOException {
-        begin(NO_HEAD, 0, length);
+        begin(Response.NO_HEAD, 0, length);
     }
 
     /**
@@ -142,18 +125,14 @@ public final class PatternSender implements Closeable {
                             + offset);
         }
         if (inProgress) {
-            throw new IllegalStateException("the response before has " + (total - sent) + " bytes left to send");
+            throw new IllegalStateException("the response before has " + response.left() + " bytes left to send");
         }
         if (master.isClosed() || !socket.isOpen()) {
             throw new ClosedChannelException();
         }
-        this.head = head;
-        this.start = offset;
-        this.total = head.byteSize() + length;
-        this.sent = 0;
-        this.spliced = 0;
+        response.begin(head, offset, length);
+        pipe.begin();
         this.waits = 0;
-        this.fromMemory = refused;
         this.inProgress = true;
         if (EVENT.isEnabled()) {
             event = new MasterPipeEvent();
@@ -169,15 +148,14 @@ public final class PatternSender implements Closeable {
      * @throws ClosedChannelException if the socket is closed
      */
     public Step step() throws IOException {
-        // Invariant: the first sent bytes of the response are with the kernel, and the pipe holds the inPipe bytes
-        // after them.
-        while (sent < total) {
-            long n = inPipe > 0 || fill() ? splice() : write();
+        // Invariant: the first sent bytes of the response are with the kernel, and the pipe holds those that follow.
+        while (response.left() > 0) {
+            long n = pipe.holdsNext() ? splice() : write();
             if (n == 0) {
                 waits++;
                 return Step.SINK_WRITABLE;
             }
-            sent += n;
+            response.taken(n);
         }
         if (inProgress) {
             master.responses.increment();
@@ -200,17 +178,17 @@ public final class PatternSender implements Closeable {
         while (step() == Step.SINK_WRITABLE) {
             if (Thread.currentThread().isInterrupted()) {
                 InterruptedIOException e = new InterruptedIOException(
-                        "interrupted after " + sent + " of " + total + " bytes were sent to " + socket);
-                e.bytesTransferred = (int) Math.min(sent, Integer.MAX_VALUE);
+                        "interrupted after " + sent() + " of " + response.total() + " bytes were sent to " + socket);
+                e.bytesTransferred = (int) Math.min(sent(), Integer.MAX_VALUE);
                 throw e;
-            } else if (sent != before && Thread.currentThread().isVirtual()) {
+            } else if (sent() != before && Thread.currentThread().isVirtual()) {
                 Thread.yield();
             } else {
                 access.await(null, socket, Long.MAX_VALUE);
             }
-            before = sent;
+            before = sent();
         }
-        return sent;
+        return sent();
     }
 
     /**
@@ -219,99 +197,19 @@ public final class PatternSender implements Closeable {
      * @return bytes, with the head
      */
     public long sent() {
-        return sent;
-    }
-
-    /** Whether the pipe now holds what comes next; if not, that is to be written. */
-    private boolean fill() throws IOException {
-        long headLeft = headLeft();
-        long left = total - sent - headLeft;
-        if (fromMemory || left < LEAST_SPLICED || !master.isOfUse()) {
-            return false;
-        }
-        try {
-            if (headLeft > 0) {
-                fillWithHead(headLeft);
-            } else {
-                fill(phase(0), left);
-            }
-        } catch (ErrnoException e) {
-            Denials.consider(e);
-            goOnFromMemory();
-        } catch (ClosedChannelException e) {
-            goOnFromMemory(); // the master was closed; the socket has no part in this
-        }
-        return inPipe > 0;
-    }
-
-    // Alone, and sent with SPLICE_F_MORE: the kernel hands a socket 16 pages at a time, of which a head would take one.
-    private void fillWithHead(long headLeft) throws IOException {
-        if (sent == 0 && headLeft <= PIPE_BUF) {
-            inPipe = ownPipe().sink().tryWrite(head);
-        }
-    }
-
-    private void fill(long phase, long left) throws IOException {
-        long most = master.most(master.pool.capacity(), phase + left);
-        // Where the next beginning is near, writing up to it is cheaper.
-        boolean isNear = phase > 0 && pattern.untilBeginning(phase) < LEAST_SPLICED;
-        if (most - phase < LEAST_SPLICED || isNear || (phase > 0 && master.nullDevice() == null)) {
-            return;
-        }
-        Pipe into = ownPipe();
-        long teed = master.tee(into.sink(), most);
-        if (phase == 0) {
-            inPipe = teed;
-        } else if (teed > phase && dropped(into, phase)) {
-            inPipe = teed - phase;
-        } else {
-            goOnFromMemory();
-        }
-        // A pipe that small is not worth filling again.
-        fromMemory |= teed - phase < LEAST_SPLICED;
-    }
-
-    private Pipe ownPipe() throws IOException {
-        Pipe own = pipe == null ? master.pool.take() : pipe;
-        pipe = own;
-        return own;
-    }
-
-    private boolean dropped(Pipe from, long n) throws IOException {
-        Fd to = Objects.requireNonNull(master.nullDevice());
-        for (long left = n; left > 0; ) {
-            long some = from.source().trySpliceTo(to, left);
-            if (some <= 0) {
-                return false;
-            }
-            left -= some;
-        }
-        return true;
+        return response.sent();
     }
 
     private long splice() throws IOException {
-        PipeSource from = Objects.requireNonNull(pipe).source();
-        boolean moreIsCertain = total - sent > inPipe;
-        long n;
         try {
-            n = moreIsCertain ? access.trySpliceMore(from, socket, inPipe) : from.trySpliceTo(socket, inPipe);
+            return pipe.splice();
         } catch (ErrnoException e) {
-            Denials.consider(e);
-            refused |= e.errno() == Linux.EINVAL();
-            goOnFromMemory();
             return instead(e);
         }
-        if (n < 0) {
-            throw new IllegalStateException("somebody else took what was in " + pipe);
-        }
-        inPipe -= n;
-        spliced += n;
-        master.spliced.add(n);
-        return n;
     }
 
     private long instead(ErrnoException failure) throws IOException {
-        if (sent > 0) {
+        if (sent() > 0) {
             throw failure;
         }
         try {
@@ -323,17 +221,13 @@ public final class PatternSender implements Closeable {
     }
 
     private long write() throws IOException {
-        long headLeft = headLeft();
-        long phase = phase(headLeft);
-        long left = total - sent - headLeft;
+        long phase = response.phase();
+        long left = response.patternLeft();
         long until = pattern.untilBeginning(phase);
-        boolean splicesThen = !fromMemory && left - until >= LEAST_SPLICED && master.isOfUse();
-        long n;
-        if (headLeft > 0) {
-            n = writeWithHead(headLeft, phase, Math.min(left, splicesThen ? until : LEAST_SPLICED));
-        } else {
-            n = writePattern(phase, splicesThen && until > 0 ? until : left);
-        }
+        boolean splicesThen = pipe.isFor(left - until);
+        long n = response.headLeft() > 0
+                ? writeWithHead(Math.min(left, splicesThen ? until : LEAST_SPLICED))
+                : writePattern(phase, splicesThen && until > 0 ? until : left);
         master.written.add(n);
         return n;
     }
@@ -348,56 +242,32 @@ public final class PatternSender implements Closeable {
         return access.tryWrite(socket, piece);
     }
 
-    // In one call, or the head would travel alone.
-    private long writeWithHead(long headLeft, long phase, long most) throws IOException {
+    // In one call, or the head would travel alone. The slice is kept, because responses that are alike write the same
+    // one.
+    private long writeWithHead(long mostOfPattern) throws IOException {
         MemorySegment bounce = Bounce.take();
         try {
-            long ofHead = Math.min(headLeft, Bounce.SIZE);
-            MemorySegment.copy(head, head.byteSize() - headLeft, bounce, 0, ofHead);
-            long ofPattern = Math.min(most, Bounce.SIZE - ofHead);
-            pattern.copy(phase, bounce, ofHead, ofPattern);
-            return access.tryWrite(socket, bounce.asSlice(0, ofHead + ofPattern));
+            long n = response.copy(bounce, Bounce.SIZE, mostOfPattern);
+            if (n != bounced.byteSize() || bounce.address() != bounced.address()) {
+                bounced = bounce.asSlice(0, n);
+            }
+            return access.tryWrite(socket, bounced);
         } finally {
             Bounce.giveBack(bounce);
         }
     }
 
-    private long headLeft() {
-        return Math.max(0, head.byteSize() - sent);
-    }
-
-    /** Which byte of the pattern comes next after what is left of the head. */
-    private long phase(long headLeft) {
-        return pattern.phase(start, sent + headLeft - head.byteSize());
-    }
-
-    private void goOnFromMemory() throws IOException {
-        fromMemory = true;
-        master.fallbacks.increment();
-        giveBackPipe();
-    }
-
-    // The pool keeps it only if it is empty.
-    private void giveBackPipe() throws IOException {
-        Pipe used = pipe;
-        pipe = null;
-        inPipe = 0;
-        if (used != null) {
-            master.pool.giveBack(used);
-        }
-    }
-
     private void end() throws IOException {
         inProgress = false;
-        head = NO_HEAD;
-        giveBackPipe();
+        response.end();
+        pipe.giveBack();
         MasterPipeEvent ended = event;
         if (ended != null) {
             event = null;
             ended.target = socket.toString();
-            ended.length = total;
-            ended.spliced = spliced;
-            ended.written = sent - spliced;
+            ended.length = response.total();
+            ended.spliced = pipe.spliced();
+            ended.written = sent() - pipe.spliced();
             ended.waits = waits;
             ended.commit();
         }

@@ -29,6 +29,9 @@ final class Route {
             Linux.ENETDOWN(),
             Linux.ENOBUFS());
 
+    /** The same on both architectures. */
+    private static final int EXDEV = 18;
+
     private Route() {}
 
     /**
@@ -68,6 +71,14 @@ final class Route {
             throw new IllegalArgumentException("source and target are the same file, " + from
                     + ", and the transfer would read what it writes: give two offsets and a length between them");
         }
+    }
+
+    /**
+     * Whether a way is barred to this pair of descriptors, or to every pair, so that the next is to be tried; to be asked before the first
+     * byte has moved. EBADF, EISDIR and the like are told by the read or write that follows, which also says for which side.
+     */
+    static boolean isBarred(Call call, ErrnoException e) {
+        return call.isRefused(e) || e.errno() == EXDEV || e.errno() == Linux.EBADF() || e.errno() == Linux.EISDIR();
     }
 
     /** The side that an error of a call on both is about. */

@@ -189,7 +189,7 @@ public final class Transfer {
 
     /**
      * From a channel: a {@link PipeSource}, a socket, the source of a java.nio pipe, a {@link FileChannel} at its position, or what {@link
-     * TransferException#undelivered} gave.
+     * TransferException#undelivered} or {@link Fanout#remainder} gave.
      *
      * @param source an open channel
      * @return what is to be completed with {@code to}
@@ -289,7 +289,7 @@ public final class Transfer {
             return side == Side.SOURCE ? TransferEnd.source(end) : TransferEnd.target(end);
         } catch (IOException e) {
             String what = source.what() + " → " + target.what();
-            throw new TransferException(what, e, side, 0, 0, new Remainder(new byte[0], null));
+            throw new TransferException(what, e, side, 0, 0, Remainder.owning(new byte[0], null));
         }
     }
 

@@ -1,7 +1,6 @@
 package io.sluice.flow;
 
 import io.sluice.ErrnoException;
-import io.sluice.PipeSource;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.util.OptionalInt;
@@ -89,8 +88,7 @@ public final class TransferException extends IOException {
 
     /**
      * What was taken from the source and did not reach the target. It can be the source of another transfer: {@code
-     * Transfer.from(e.undelivered()).to(elsewhere).run()}. It is the receiver's to close; a {@link PipeSource} where the bytes never left the
-     * kernel.
+     * Transfer.from(e.undelivered()).to(elsewhere).run()}, which splices what never left the kernel. It is the receiver's to close.
      *
      * @return a channel that gives {@link #undeliveredBytes} bytes and then its end, without waiting
      */

@@ -64,6 +64,12 @@ final class Aside<T> {
         return this;
     }
 
+    /** Whether the thread waits for something at this moment. */
+    boolean waits() {
+        Thread.State state = thread.getState();
+        return state == Thread.State.WAITING || state == Thread.State.TIMED_WAITING;
+    }
+
     void interrupt() {
         thread.interrupt();
     }

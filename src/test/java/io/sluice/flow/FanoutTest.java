@@ -1,5 +1,7 @@
 package io.sluice.flow;
 
+import static io.sluice.flow.Bytes.all;
+import static io.sluice.flow.Bytes.bytes;
 import static java.nio.file.StandardOpenOption.APPEND;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.WRITE;
@@ -13,8 +15,7 @@ import io.sluice.ErrnoException;
 import io.sluice.Fd;
 import io.sluice.Pipe;
 import io.sluice.PipeSource;
-import io.sluice.flow.FlowScene.On;
-import io.sluice.flow.FlowScene.Running;
+import io.sluice.flow.Aside.On;
 import io.sluice.flow.FlowScene.Sockets;
 import io.sluice.testing.Await;
 import java.io.IOException;
@@ -82,13 +83,13 @@ class FanoutTest {
     @ParameterizedTest
     @EnumSource
     void everySinkGetsTheWholeStream(On on) throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Sockets unix = scene.unix();
         Sockets tcp = scene.tcp();
         Pipe pipe = scene.pipe();
-        Running<byte[]> atUnix = FlowScene.taking(unix.far());
-        Running<byte[]> atTcp = FlowScene.taking(tcp.far());
-        Running<byte[]> atPipe = FlowScene.taking(pipe.source());
+        Aside<byte[]> atUnix = FlowScene.taking(unix.far());
+        Aside<byte[]> atTcp = FlowScene.taking(tcp.far());
+        Aside<byte[]> atPipe = FlowScene.taking(pipe.source());
         Fanout fanout = Fanout.from(scene.bringing(content), pool)
                 .to(file("primary"))
                 .to(scene.own(Fd.of(unix.near())))
@@ -97,7 +98,7 @@ class FanoutTest {
                 .to(file("copy"));
         List<Branch> branches = fanout.branches();
 
-        assertThat(FlowScene.start(on, fanout::run).result()).isEqualTo(LENGTH);
+        assertThat(on.start(fanout::run).result()).isEqualTo(LENGTH);
 
         unix.near().shutdownOutput();
         tcp.near().shutdownOutput();
@@ -119,12 +120,12 @@ class FanoutTest {
     @ParameterizedTest
     @EnumSource
     void pipesOfOneSlotDoTheSame(On on) throws Exception {
-        byte[] content = FlowScene.content(200_003);
+        byte[] content = bytes(200_003);
         Sockets sockets = scene.unix();
-        Running<byte[]> taken = FlowScene.taking(sockets.far());
+        Aside<byte[]> taken = FlowScene.taking(sockets.far());
         Fanout fanout =
                 Fanout.from(fileHolding(content), smallPipes).to(sockets.near()).to(file("copy"));
-        FlowScene.start(on, fanout::run).result();
+        on.start(fanout::run).result();
         sockets.near().shutdownOutput();
         assertThat(taken.result()).isEqualTo(content);
         assertThat(written("copy")).isEqualTo(content);
@@ -132,9 +133,9 @@ class FanoutTest {
 
     @Test
     void aSocketIsASource() throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Sockets sockets = scene.tcp();
-        FlowScene.start(On.VIRTUAL, () -> {
+        On.VIRTUAL.start(() -> {
             ByteBuffer bytes = ByteBuffer.wrap(content);
             while (bytes.hasRemaining()) {
                 sockets.far().write(bytes);
@@ -188,9 +189,9 @@ class FanoutTest {
     @ParameterizedTest
     @EnumSource
     void slotsOfOneByteAreNoLimit(On on) throws Exception {
-        byte[] content = FlowScene.content(2_000);
+        byte[] content = bytes(2_000);
         Pipe packets = scene.own(Pipe.open(Pipe.Option.PACKETS));
-        Running<Void> writer = FlowScene.start(On.VIRTUAL, () -> {
+        Aside<Void> writer = On.VIRTUAL.start(() -> {
             for (byte b : content) {
                 packets.sink().write(ByteBuffer.wrap(new byte[] {b}));
             }
@@ -198,12 +199,12 @@ class FanoutTest {
             return null;
         });
         Sockets sockets = scene.unix();
-        Running<byte[]> taken = FlowScene.taking(sockets.far());
+        Aside<byte[]> taken = FlowScene.taking(sockets.far());
         Fanout fanout = Fanout.from(packets.source(), pool)
                 .to(file("primary"))
                 .to(sockets.near())
                 .to(file("copy"));
-        FlowScene.start(on, fanout::run).result();
+        on.start(fanout::run).result();
         writer.result();
         sockets.near().shutdownOutput();
         assertThat(written("primary")).isEqualTo(content);
@@ -214,7 +215,7 @@ class FanoutTest {
     @Test
     @DisplayName("lesson 13: a pipe may be granted less; re-read, carry on")
     void aBranchWithASmallerPipeGetsEverythingToo() throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Pipe small = Pipe.open();
         small.capacity(4096);
         pool.giveBack(small);
@@ -229,7 +230,7 @@ class FanoutTest {
     @Test
     @DisplayName("lesson 10: a file opened for append is written, because it cannot be spliced to")
     void filesOpenedForAppendAreWritten() throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         for (String name : List.of("primary", "copy")) {
             Files.write(folder.resolve(name), new byte[] {1});
         }
@@ -258,15 +259,15 @@ class FanoutTest {
     @ParameterizedTest
     @EnumSource
     void everybodyWaitsForABranchIfThatIsItsPolicy(On on) throws Exception {
-        byte[] content = FlowScene.content(100_000);
+        byte[] content = bytes(100_000);
         Pipe slow = scene.smallPipe();
         Fanout fanout = Fanout.from(fileHolding(content), smallPipes).to(file("primary"));
         Branch branch = fanout.add(slow.sink(), WhenSlow.waitForIt());
-        Running<Long> run = FlowScene.start(on, fanout::run);
+        Aside<Long> run = on.start(fanout::run);
         Await.until(() -> branch.behind() == 4096 && run.waits(), "a fan-out that waits");
         assertThat(fanout.delivered()).isEqualTo(2 * 4096);
 
-        Running<byte[]> taken = FlowScene.taking(slow.source());
+        Aside<byte[]> taken = FlowScene.taking(slow.source());
         assertThat(run.result()).isEqualTo(content.length);
         slow.sink().close();
         assertThat(taken.result()).isEqualTo(content);
@@ -275,7 +276,7 @@ class FanoutTest {
 
     @Test
     void aSlowBranchIsDroppedIfThatIsItsPolicy() throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Pipe stuck = scene.smallPipe();
         Fanout fanout =
                 Fanout.from(fileHolding(content), pool).to(file("primary")).to(file("copy"));
@@ -293,8 +294,7 @@ class FanoutTest {
     @Test
     void aBranchThatTakesNothingMoreAtTheEndIsDropped() throws Exception {
         Pipe stuck = scene.smallPipe();
-        Fanout fanout =
-                Fanout.from(fileHolding(FlowScene.content(60_000)), pool).to(file("primary"));
+        Fanout fanout = Fanout.from(fileHolding(bytes(60_000)), pool).to(file("primary"));
         Branch branch = fanout.add(stuck.sink(), WhenSlow.dropAfter(Duration.ofMillis(1)));
         assertThat(fanout.run()).isEqualTo(60_000);
         assertThat(branch.await()).isEqualTo(Branch.State.DROPPED);
@@ -303,18 +303,18 @@ class FanoutTest {
     @ParameterizedTest
     @EnumSource
     void whatASlowBranchCannotTakeIsSpilledAndDeliveredInOrder(On on) throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Path spills = Files.createDirectory(folder.resolve("spills"));
         Pipe slow = scene.smallPipe();
         Fanout fanout = Fanout.from(fileHolding(content), pool).to(file("primary"));
         Branch branch = fanout.add(slow.sink(), WhenSlow.spillAfter(Duration.ZERO, spills, Long.MAX_VALUE));
-        Running<Long> run = FlowScene.start(on, fanout::run);
+        Aside<Long> run = on.start(fanout::run);
         Await.until(() -> fanout.delivered() == LENGTH, "the primary has everything while the branch is stuck");
         assertThat(written("primary")).isEqualTo(content);
         assertThat(branch.delivered()).isLessThanOrEqualTo(4096);
         assertThat(spills).isEmptyDirectory();
 
-        Running<byte[]> taken = FlowScene.taking(slow.source());
+        Aside<byte[]> taken = FlowScene.taking(slow.source());
         run.result();
         slow.sink().close();
         assertThat(taken.result()).isEqualTo(content);
@@ -326,10 +326,10 @@ class FanoutTest {
     void aBranchReturnsFromTheSpillFileToThePipeWhenItHasCaughtUp() throws Exception {
         Pipe source = scene.pipe();
         Pipe slow = scene.smallPipe();
-        byte[] content = FlowScene.content(30_000);
+        byte[] content = bytes(30_000);
         Fanout fanout = Fanout.from(source.source(), pool).to(file("primary"));
         Branch branch = fanout.add(slow.sink(), WhenSlow.spillAfter(Duration.ZERO, folder, Long.MAX_VALUE));
-        Running<Long> run = FlowScene.start(On.PLATFORM, fanout::run);
+        Aside<Long> run = On.PLATFORM.start(fanout::run);
         for (int i = 0; i < 3; i++) {
             source.sink().write(ByteBuffer.wrap(content));
             long sent = (i + 1L) * content.length;
@@ -350,7 +350,7 @@ class FanoutTest {
 
     @Test
     void aBranchThatSpillsMoreThanItMayIsDropped() throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Pipe stuck = scene.smallPipe();
         Fanout fanout = Fanout.from(fileHolding(content), pool).to(file("primary"));
         Branch branch = fanout.add(stuck.sink(), WhenSlow.spillAfter(Duration.ZERO, folder, 200_000));
@@ -362,7 +362,7 @@ class FanoutTest {
 
     @Test
     void aBranchThatCannotSpillFailsAlone() throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Pipe stuck = scene.smallPipe();
         Fanout fanout = Fanout.from(fileHolding(content), pool).to(file("primary"));
         Branch branch =
@@ -375,13 +375,13 @@ class FanoutTest {
     @ParameterizedTest
     @EnumSource
     void aBranchThatFailsStopsNobodyElse(On on) throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Pipe dead = scene.pipe();
         dead.source().close();
         Fanout fanout = Fanout.from(fileHolding(content), pool).to(file("primary"));
         Branch branch = fanout.add(dead.sink(), WhenSlow.waitForIt());
         Branch copy = fanout.add(file("copy"), WhenSlow.waitForIt());
-        assertThat(FlowScene.start(on, fanout::run).result()).isEqualTo(LENGTH);
+        assertThat(on.start(fanout::run).result()).isEqualTo(LENGTH);
         assertThat(branch.await()).isEqualTo(Branch.State.FAILED);
         assertThat(branch.failure())
                 .hasValueSatisfying(failure -> assertThat(failure)
@@ -397,10 +397,10 @@ class FanoutTest {
     @EnumSource
     void aBranchWhoseSinkIsClosedMeanwhileFailsAlone(On on) throws Exception {
         Pipe stuck = scene.smallPipe();
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Fanout fanout = Fanout.from(fileHolding(content), pool).to(file("primary"));
         Branch branch = fanout.add(stuck.sink(), WhenSlow.waitForIt());
-        Running<Long> run = FlowScene.start(on, fanout::run);
+        Aside<Long> run = on.start(fanout::run);
         Await.until(() -> branch.behind() > 0 && run.waits(), "a fan-out that waits");
         stuck.sink().close();
         assertThat(run.result()).isEqualTo(LENGTH);
@@ -411,12 +411,12 @@ class FanoutTest {
     @ParameterizedTest
     @EnumSource
     void whatThePrimaryDidNotTakeIsTheRemainder(On on) throws Exception {
-        byte[] content = FlowScene.content(LENGTH);
+        byte[] content = bytes(LENGTH);
         Pipe primary = scene.smallPipe();
         Fd source = fileHolding(content);
         Fanout fanout = scene.own(Fanout.from(source, pool).to(primary.sink()));
         Branch branch = fanout.add(file("copy"), WhenSlow.waitForIt());
-        Running<Long> run = FlowScene.start(on, fanout::run);
+        Aside<Long> run = on.start(fanout::run);
         Await.until(() -> fanout.delivered() == 4096, "a full primary");
         byte[] had = FlowScene.exactly(primary.source(), 1000);
         primary.source().close();
@@ -426,8 +426,7 @@ class FanoutTest {
         assertThat(e.undelivered()).isEqualTo(fanout.undelivered()).isPositive();
         assertThat(had).isEqualTo(Arrays.copyOf(content, 1000));
         int taken = (int) (e.delivered() + e.undelivered());
-        assertThat(FlowScene.all(fanout.remainder()))
-                .isEqualTo(Arrays.copyOfRange(content, (int) e.delivered(), taken));
+        assertThat(all(fanout.remainder())).isEqualTo(Arrays.copyOfRange(content, (int) e.delivered(), taken));
         assertThat(branch.await()).isEqualTo(Branch.State.DONE);
         assertThat(written("copy")).isEqualTo(Arrays.copyOf(content, taken));
         try (Pipe rest = Pipe.open()) {
@@ -437,27 +436,44 @@ class FanoutTest {
     }
 
     @Test
+    void theRemainderCanBeTransferredElsewhere() throws Exception {
+        byte[] content = bytes(LENGTH);
+        Pipe primary = scene.smallPipe();
+        Fanout fanout = scene.own(Fanout.from(fileHolding(content), pool).to(primary.sink()));
+        Aside<Long> run = On.VIRTUAL.start(fanout::run);
+        Await.until(() -> fanout.delivered() == 4096, "a full primary");
+        primary.source().close();
+
+        FanoutException e = failure(run);
+        Fd elsewhere = file("elsewhere");
+        assertThat(Transfer.from(fanout.remainder()).to(elsewhere).run().bytes())
+                .isEqualTo(e.undelivered());
+        int taken = (int) (e.delivered() + e.undelivered());
+        assertThat(written("elsewhere")).isEqualTo(Arrays.copyOfRange(content, (int) e.delivered(), taken));
+    }
+
+    @Test
     void whatAPrimaryThatIsWrittenDidNotTakeIsTheRemainder() throws Exception {
-        byte[] content = FlowScene.content(50_000);
+        byte[] content = bytes(50_000);
         Fd full = scene.own(Fd.open(Path.of("/dev/full"), WRITE));
         Fanout fanout = scene.own(Fanout.from(fileHolding(content), pool).to(full));
         FanoutException e = catchThrowableOfType(FanoutException.class, fanout::run);
         assertThat(e).hasMessageContaining("ENOSPC");
         assertThat(e.delivered()).isZero();
-        assertThat(FlowScene.all(fanout.remainder())).isEqualTo(content);
+        assertThat(all(fanout.remainder())).isEqualTo(content);
     }
 
     @ParameterizedTest
     @EnumSource
     void anInterruptEndsItAndClosesNothing(On on) throws Exception {
         Pipe source = scene.pipe();
-        source.sink().write(ByteBuffer.wrap(FlowScene.content(10_000)));
+        source.sink().write(ByteBuffer.wrap(bytes(10_000)));
         Pipe primary = scene.pipe();
         Pipe stuck = scene.smallPipe();
         Fanout fanout = scene.own(Fanout.from(source.source(), pool).to(primary.sink()));
         Branch branch = fanout.add(stuck.sink(), WhenSlow.waitForIt());
         boolean[] status = new boolean[1];
-        Running<Long> run = FlowScene.start(on, () -> {
+        Aside<Long> run = on.start(() -> {
             try {
                 return fanout.run();
             } finally {
@@ -467,7 +483,7 @@ class FanoutTest {
         Await.until(
                 () -> fanout.delivered() == 10_000 && branch.delivered() == 4096,
                 "a fan-out that waits for its source");
-        run.thread().interrupt();
+        run.interrupt();
         FanoutException e = failure(run);
         assertThat(e.getCause()).isInstanceOf(InterruptedIOException.class);
         assertThat(e.delivered()).isEqualTo(10_000);
@@ -484,7 +500,7 @@ class FanoutTest {
         Pipe source = scene.pipe();
         Pipe primary = scene.pipe();
         Fanout fanout = scene.own(Fanout.from(source.source(), pool).to(primary.sink()));
-        Running<Long> run = FlowScene.start(on, fanout::run);
+        Aside<Long> run = on.start(fanout::run);
         say(source, primary, "nobody ");
         Pipe first = scene.pipe();
         Branch one = fanout.add(first.sink(), WhenSlow.waitForIt());
@@ -504,10 +520,8 @@ class FanoutTest {
         assertThat(run.result()).isEqualTo("nobody one both two nobody".length());
         first.sink().close();
         second.sink().close();
-        assertThat(new String(FlowScene.all(first.source()), StandardCharsets.US_ASCII))
-                .isEqualTo("one both ");
-        assertThat(new String(FlowScene.all(second.source()), StandardCharsets.US_ASCII))
-                .isEqualTo("both two ");
+        assertThat(new String(all(first.source()), StandardCharsets.US_ASCII)).isEqualTo("one both ");
+        assertThat(new String(all(second.source()), StandardCharsets.US_ASCII)).isEqualTo("both two ");
         assertThatIllegalStateException().isThrownBy(() -> fanout.add(first.sink(), WhenSlow.waitForIt()));
     }
 
@@ -519,13 +533,13 @@ class FanoutTest {
 
     @Test
     void manyBranchesComeAndGoUnderLoad() throws Exception {
-        byte[] content = FlowScene.content(16 << 20);
+        byte[] content = bytes(16 << 20);
         Fanout fanout = Fanout.from(scene.bringing(content), pool).to(file("primary"));
-        List<Running<Boolean>> clients = new ArrayList<>();
+        List<Aside<Boolean>> clients = new ArrayList<>();
         for (int i = 0; i < 8; i++) {
             boolean leaves = i % 2 == 0;
             Pipe pipe = scene.pipe();
-            clients.add(FlowScene.start(On.VIRTUAL, () -> {
+            clients.add(On.VIRTUAL.start(() -> {
                 Branch branch = fanout.add(pipe.sink(), WhenSlow.waitForIt());
                 byte[] start = FlowScene.exactly(pipe.source(), 100_000);
                 if (leaves) {
@@ -533,7 +547,7 @@ class FanoutTest {
                     branch.await();
                     return true;
                 }
-                Running<byte[]> rest = FlowScene.taking(pipe.source());
+                Aside<byte[]> rest = FlowScene.taking(pipe.source());
                 branch.await();
                 pipe.sink().close();
                 byte[] all = rest.result();
@@ -543,7 +557,7 @@ class FanoutTest {
         }
         Await.until(() -> fanout.branches().size() == 8, "all are there");
         assertThat(fanout.run()).isEqualTo(content.length);
-        for (Running<Boolean> client : clients) {
+        for (Aside<Boolean> client : clients) {
             assertThat(client.result()).isTrue();
         }
         assertThat(written("primary")).isEqualTo(content);
@@ -553,8 +567,7 @@ class FanoutTest {
     @DisplayName("lesson 6: a pipe that a branch left something in does not go back to the pool")
     void aDirtyPipeIsNotPooled() throws Exception {
         Pipe stuck = scene.smallPipe();
-        Fanout fanout =
-                Fanout.from(fileHolding(FlowScene.content(40_000)), pool).to(file("primary"));
+        Fanout fanout = Fanout.from(fileHolding(bytes(40_000)), pool).to(file("primary"));
         Branch branch = fanout.add(stuck.sink(), WhenSlow.dropAfter(Duration.ofMillis(1)));
         fanout.run();
         branch.await();
@@ -564,7 +577,7 @@ class FanoutTest {
     @Test
     @DisplayName("lesson 7: every pipe is given back, also after an error")
     void pipesAreGivenBack() throws Exception {
-        Fanout.from(fileHolding(FlowScene.content(40_000)), pool)
+        Fanout.from(fileHolding(bytes(40_000)), pool)
                 .to(file("a"))
                 .to(file("b"))
                 .to(file("c"))
@@ -588,8 +601,7 @@ class FanoutTest {
             recording.start();
             Pipe dead = scene.pipe();
             dead.source().close();
-            Fanout fanout =
-                    Fanout.from(fileHolding(FlowScene.content(LENGTH)), pool).to(file("a"));
+            Fanout fanout = Fanout.from(fileHolding(bytes(LENGTH)), pool).to(file("a"));
             fanout.add(dead.sink(), WhenSlow.waitForIt());
             fanout.to(file("b")).run();
             recording.stop();
@@ -633,10 +645,10 @@ class FanoutTest {
                 .isThrownBy(fanout::run)
                 .withMessageContaining("read-only")
                 .withMessageContaining("EBADF");
-        assertThat(FlowScene.all(fanout.remainder())).hasSize(10);
+        assertThat(all(fanout.remainder())).hasSize(10);
     }
 
-    private static FanoutException failure(Running<Long> run) {
+    private static FanoutException failure(Aside<Long> run) {
         return catchThrowableOfType(FanoutException.class, () -> {
             try {
                 run.result();

@@ -1,5 +1,7 @@
 package io.sluice.flow;
 
+import static io.sluice.flow.Bytes.all;
+import static io.sluice.flow.Bytes.bytes;
 import static java.nio.file.StandardOpenOption.APPEND;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.READ;
@@ -13,8 +15,7 @@ import io.sluice.ErrnoException;
 import io.sluice.Fd;
 import io.sluice.Kernel;
 import io.sluice.Pipe;
-import io.sluice.flow.FlowScene.On;
-import io.sluice.flow.FlowScene.Running;
+import io.sluice.flow.Aside.On;
 import io.sluice.flow.FlowScene.Sockets;
 import io.sluice.loan.FrozenPages;
 import io.sluice.loan.Loan;
@@ -55,7 +56,7 @@ class GatherTest {
 
     private final FlowScene scene = new FlowScene();
     private final PipePool pool = PipePool.of(4, 64 << 10);
-    private final byte[] content = FlowScene.content(LENGTH);
+    private final byte[] content = bytes(LENGTH);
 
     @TempDir
     private Path folder;
@@ -121,8 +122,8 @@ class GatherTest {
     @EnumSource
     void partsOfEveryKindArriveInOrderAsOneStream(On on) throws Exception {
         Sockets sockets = scene.tcp();
-        Running<byte[]> taken = FlowScene.taking(sockets.far());
-        Running<Long> run = FlowScene.start(on, () -> {
+        Aside<byte[]> taken = FlowScene.taking(sockets.far());
+        Aside<Long> run = on.start(() -> {
             try (PageArena arena = PageArena.open();
                     Pipe pipe = Pipe.open();
                     Fd socket = Fd.of(sockets.near());
@@ -149,8 +150,8 @@ class GatherTest {
     void aFileOrAPipeIsASinkToo(On on) throws Exception {
         Path target = folder.resolve("target");
         Pipe pipe = scene.smallPipe();
-        Running<byte[]> taken = FlowScene.taking(pipe.source());
-        FlowScene.start(on, () -> {
+        Aside<byte[]> taken = FlowScene.taking(pipe.source());
+        on.start(() -> {
                     try (Fd out = Fd.open(target, CREATE, WRITE);
                             Gather toFile = Gather.to(out);
                             Gather toPipe = Gather.to(pipe.sink())) {
@@ -184,7 +185,7 @@ class GatherTest {
         small.capacity(4096);
         pool.giveBack(small);
         Sockets sockets = scene.tcp();
-        Running<byte[]> taken = FlowScene.taking(sockets.far());
+        Aside<byte[]> taken = FlowScene.taking(sockets.far());
         try (PageArena arena = PageArena.open();
                 Pipe pipe = Pipe.open();
                 Fd socket = Fd.of(sockets.near());
@@ -225,7 +226,7 @@ class GatherTest {
             long before =
                     TcpInfo.dataSegmentsOut(scene.own(Fd.of(sockets.near())).number());
             gather.bytes(HEADER).pipe(pipe.source(), 3).bytes(TRAILER);
-            Running<Long> run = FlowScene.start(On.VIRTUAL, gather::run);
+            Aside<Long> run = On.VIRTUAL.start(gather::run);
             assertThat(FlowScene.exactly(sockets.far(), HEADER.length)).isEqualTo(HEADER);
             Await.until(run::waits, "a gathering that waits for the pipe");
             assertThat(isCorked(sockets)).isFalse();
@@ -263,7 +264,7 @@ class GatherTest {
             try (FileChannel channel = FileChannel.open(file, WRITE)) {
                 channel.truncate(3_000);
             }
-            GatherException e = failure(FlowScene.start(on, gather::run));
+            GatherException e = failure(on.start(gather::run));
             assertThat(e).hasCauseInstanceOf(EOFException.class).hasMessageContaining("ends at byte 3000");
             assertThat(e.part()).isEqualTo(1);
             assertThat(e.partDelivered()).isEqualTo(3_000);
@@ -273,7 +274,7 @@ class GatherTest {
             assertThat(gather.run()).isEqualTo(2_000 + TRAILER.length);
         }
         sockets.near().shutdownOutput();
-        assertThat(FlowScene.all(sockets.far())).isEqualTo(joined(HEADER, range(0, 5_000), TRAILER));
+        assertThat(all(sockets.far())).isEqualTo(joined(HEADER, range(0, 5_000), TRAILER));
     }
 
     @Test
@@ -286,7 +287,7 @@ class GatherTest {
             gather.run();
         }
         sockets.near().shutdownOutput();
-        assertThat(FlowScene.all(sockets.far())).isEqualTo(joined(range(0, 100), TRAILER));
+        assertThat(all(sockets.far())).isEqualTo(joined(range(0, 100), TRAILER));
     }
 
     @Test
@@ -313,7 +314,7 @@ class GatherTest {
                 Gather gather = Gather.to(socket, pool)) {
             gather.bytes(HEADER).pages(frozen, 0, LENGTH).file(file).bytes(TRAILER);
             boolean[] status = new boolean[1];
-            Running<Long> run = FlowScene.start(on, () -> {
+            Aside<Long> run = on.start(() -> {
                 try {
                     return gather.run();
                 } finally {
@@ -321,14 +322,14 @@ class GatherTest {
                 }
             });
             Await.until(() -> gather.delivered(1) > 0, "the socket fills");
-            run.thread().interrupt();
+            run.interrupt();
             GatherException e = failure(run);
             assertThat(e).hasCauseInstanceOf(InterruptedIOException.class);
             assertThat(e.part()).isEqualTo(1);
             assertThat(status[0]).isTrue();
 
-            Running<byte[]> taken = FlowScene.taking(sockets.far());
-            assertThat(FlowScene.start(on, gather::run).result()).isEqualTo(gather.length() - e.delivered());
+            Aside<byte[]> taken = FlowScene.taking(sockets.far());
+            assertThat(on.start(gather::run).result()).isEqualTo(gather.length() - e.delivered());
             sockets.near().shutdownOutput();
             assertThat(taken.result()).isEqualTo(joined(HEADER, content, content, TRAILER));
         }
@@ -339,7 +340,7 @@ class GatherTest {
         Pipe sink = scene.smallPipe();
         try (Gather gather = Gather.to(sink.sink())) {
             gather.bytes(HEADER).file(file);
-            Running<Long> run = FlowScene.start(On.PLATFORM, gather::run);
+            Aside<Long> run = On.PLATFORM.start(gather::run);
             Await.until(() -> sink.available() == HEADER.length || gather.delivered(1) > 0, "the pipe fills");
             sink.source().close();
             GatherException e = failure(run);
@@ -359,9 +360,9 @@ class GatherTest {
         try (Fd out = scene.own(Fd.borrow(sink.sink().number()));
                 Gather gather = Gather.to(out, pool)) {
             gather.pages(frozen, 0, LENGTH);
-            Running<Long> run = FlowScene.start(On.PLATFORM, gather::run);
+            Aside<Long> run = On.PLATFORM.start(gather::run);
             Await.until(() -> gather.delivered() > 0, "the sink is full");
-            run.thread().interrupt();
+            run.interrupt();
             failure(run);
             gather.clear();
             assertThat(pool.idle()).isZero();
@@ -465,7 +466,7 @@ class GatherTest {
         }
     }
 
-    private static GatherException failure(Running<Long> run) {
+    private static GatherException failure(Aside<Long> run) {
         return catchThrowableOfType(GatherException.class, () -> {
             try {
                 run.result();

@@ -1,7 +1,7 @@
 package io.sluice.flow;
 
-import static io.sluice.flow.Wires.bytes;
-import static io.sluice.flow.Wires.receiveAll;
+import static io.sluice.flow.Bytes.all;
+import static io.sluice.flow.Bytes.bytes;
 import static io.sluice.flow.Wires.reset;
 import static io.sluice.flow.Wires.send;
 import static io.sluice.flow.Wires.sendAndEnd;
@@ -128,9 +128,9 @@ class NettyRelayTest {
                 sendAndEnd(client, question);
             });
             try (SocketChannel server = upstream.accept()) {
-                assertThat(receiveAll(server)).isEqualTo(question);
+                assertThat(all(server)).isEqualTo(question);
                 Aside<Void> answering = Aside.of(() -> sendAndEnd(server, answer));
-                assertThat(receiveAll(client)).isEqualTo(answer);
+                assertThat(all(client)).isEqualTo(answer);
                 answering.result();
             }
             asking.result();
@@ -145,7 +145,7 @@ class NettyRelayTest {
                 SocketChannel server = upstream.accept();
                 Aside.of(() -> {
                     try (server) {
-                        sendAndEnd(server, receiveAll(server));
+                        sendAndEnd(server, all(server));
                     }
                 });
             }
@@ -157,7 +157,7 @@ class NettyRelayTest {
                 try (SocketChannel client = connect()) {
                     send(client, new byte[1]);
                     sendAndEnd(client, content);
-                    return receiveAll(client);
+                    return all(client);
                 }
             }));
         }

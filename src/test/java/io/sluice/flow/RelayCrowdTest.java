@@ -43,7 +43,7 @@ class RelayCrowdTest {
     private static final long SLACK = 16 << 20;
 
     /** Content of every stream: a stretch of this, which begins where no other's does. */
-    private static final byte[] CONTENT = Wires.bytes(2 * MOST, 1);
+    private static final byte[] CONTENT = Bytes.bytes(2 * MOST, 1);
 
     private final Semaphore room = new Semaphore(AT_ONCE);
     private final AtomicInteger survivors = new AtomicInteger();

@@ -1,7 +1,7 @@
 package io.sluice.flow;
 
-import static io.sluice.flow.Wires.bytes;
-import static io.sluice.flow.Wires.receiveAll;
+import static io.sluice.flow.Bytes.all;
+import static io.sluice.flow.Bytes.bytes;
 import static io.sluice.flow.Wires.reset;
 import static io.sluice.flow.Wires.send;
 import static io.sluice.flow.Wires.sendAndEnd;
@@ -59,7 +59,7 @@ class RelayStepTest {
             } while (next == OneWay.Next.SOURCE_READABLE);
             assertThat(next).isEqualTo(OneWay.Next.SINK_WRITABLE);
             wires.left().shutdownOutput();
-            Aside<byte[]> right = On.VIRTUAL.start(() -> receiveAll(wires.right()));
+            Aside<byte[]> right = On.VIRTUAL.start(() -> all(wires.right()));
             while (next != OneWay.Next.DONE) {
                 next = relay.step();
             }
@@ -180,8 +180,8 @@ class RelayStepTest {
             Aside<Void> loop = Aside.of(() -> new Loop().drive(relay, wires.first(), wires.second()));
             Aside<Void> left = Aside.of(() -> sendAndEnd(wires.left(), there));
             Aside<Void> right = Aside.of(() -> sendAndEnd(wires.right(), back));
-            Aside<byte[]> atLeft = On.VIRTUAL.start(() -> receiveAll(wires.left()));
-            assertThat(receiveAll(wires.right())).isEqualTo(there);
+            Aside<byte[]> atLeft = On.VIRTUAL.start(() -> all(wires.left()));
+            assertThat(all(wires.right())).isEqualTo(there);
             assertThat(atLeft.result()).isEqualTo(back);
             left.result();
             right.result();
@@ -210,7 +210,7 @@ class RelayStepTest {
             wires.right().shutdownOutput();
             Relay relay = Relay.between(wires.first(), wires.second(), options);
             Aside<Void> loop = Aside.of(() -> new Loop().drive(relay, wires.first(), wires.second()));
-            assertThat(receiveAll(wires.right())).isEqualTo(bytes(LENGTH / 100, 6));
+            assertThat(all(wires.right())).isEqualTo(bytes(LENGTH / 100, 6));
             loop.result();
         }
     }

@@ -1,9 +1,9 @@
 package io.sluice.flow;
 
-import static io.sluice.flow.Wires.bytes;
+import static io.sluice.flow.Bytes.all;
+import static io.sluice.flow.Bytes.bytes;
 import static io.sluice.flow.Wires.flood;
 import static io.sluice.flow.Wires.receive;
-import static io.sluice.flow.Wires.receiveAll;
 import static io.sluice.flow.Wires.reset;
 import static io.sluice.flow.Wires.send;
 import static io.sluice.flow.Wires.sendAndEnd;
@@ -85,8 +85,8 @@ class RelayTest {
             Aside<Relay> relay = running(Relay.between(wires.first(), wires.second(), options), on);
             Aside<Void> left = Aside.of(() -> sendAndEnd(wires.left(), there));
             Aside<Void> right = Aside.of(() -> sendAndEnd(wires.right(), back));
-            Aside<byte[]> atLeft = On.VIRTUAL.start(() -> receiveAll(wires.left()));
-            assertThat(receiveAll(wires.right())).isEqualTo(there);
+            Aside<byte[]> atLeft = On.VIRTUAL.start(() -> all(wires.left()));
+            assertThat(all(wires.right())).isEqualTo(there);
             assertThat(atLeft.result()).isEqualTo(back);
             left.result();
             right.result();
@@ -107,7 +107,7 @@ class RelayTest {
             OneWay relay = Relay.oneWay(wires.first(), wires.second(), options);
             Aside<Long> running = on.start(relay::run);
             Aside<Void> left = Aside.of(() -> sendAndEnd(wires.left(), content));
-            assertThat(receiveAll(wires.right())).isEqualTo(content);
+            assertThat(all(wires.right())).isEqualTo(content);
             assertThat(running.result()).isEqualTo(LENGTH).isEqualTo(relay.delivered());
             left.result();
         }
@@ -131,14 +131,14 @@ class RelayTest {
             byte[] answer = bytes(LENGTH, 5);
             sendAndEnd(early, question);
             if (order != Order.TOGETHER) {
-                assertThat(receiveAll(late)).isEqualTo(question);
+                assertThat(all(late)).isEqualTo(question);
             }
             Aside<Void> answering = Aside.of(() -> sendAndEnd(late, answer));
-            assertThat(receiveAll(early)).isEqualTo(answer);
+            assertThat(all(early)).isEqualTo(answer);
             answering.result();
             relay.result();
             if (order == Order.TOGETHER) {
-                assertThat(receiveAll(late)).isEqualTo(question);
+                assertThat(all(late)).isEqualTo(question);
             }
         }
     }
@@ -260,8 +260,8 @@ class RelayTest {
                             && relay.taken(Way.BACK) > relay.delivered(Way.BACK),
                     "both directions stalled");
             running.waiting();
-            Aside<byte[]> atLeft = On.VIRTUAL.start(() -> receiveAll(wires.left()));
-            assertThat(receiveAll(wires.right())).isEqualTo(there);
+            Aside<byte[]> atLeft = On.VIRTUAL.start(() -> all(wires.left()));
+            assertThat(all(wires.right())).isEqualTo(there);
             assertThat(atLeft.result()).isEqualTo(back);
             left.result();
             right.result();
@@ -279,10 +279,10 @@ class RelayTest {
             Aside<Void> left = Aside.of(() -> sendAndEnd(wires.left(), bytes(8 * LENGTH, 14)));
             Await.until(() -> relay.taken(Way.FORTH) > relay.delivered(Way.FORTH), "one direction stalled");
             Aside<Void> right = Aside.of(() -> sendAndEnd(wires.right(), back));
-            assertThat(receiveAll(wires.left())).isEqualTo(back);
+            assertThat(all(wires.left())).isEqualTo(back);
             right.result();
             assertThat(running.isDone()).isFalse();
-            assertThat(receiveAll(wires.right())).isEqualTo(bytes(8 * LENGTH, 14));
+            assertThat(all(wires.right())).isEqualTo(bytes(8 * LENGTH, 14));
             left.result();
             running.result();
         }
@@ -400,7 +400,7 @@ class RelayTest {
             assertThat(e.reason()).isEqualTo(Reason.CLOSED);
             assertThat(e.peer()).startsWith("socket");
             assertThat(e).hasCauseInstanceOf(ClosedChannelException.class);
-            assertThat(receiveAll(wires.right())).isEmpty();
+            assertThat(all(wires.right())).isEmpty();
         }
     }
 
@@ -424,9 +424,9 @@ class RelayTest {
         try (Wires wires = Wires.tcp()) {
             Aside<Relay> running = running(Relay.between(wires.first(), wires.second(), options), On.PLATFORM);
             wires.left().shutdownOutput();
-            assertThat(receiveAll(wires.right())).isEmpty();
+            assertThat(all(wires.right())).isEmpty();
             wires.right().shutdownOutput();
-            assertThat(receiveAll(wires.left())).isEmpty();
+            assertThat(all(wires.left())).isEmpty();
             running.result();
             assertThat(wires.second().isOpen()).isTrue();
         }
@@ -443,7 +443,7 @@ class RelayTest {
             in.sink().write(ByteBuffer.wrap(content));
             in.sink().close();
             assertThat(Relay.oneWay(in.source(), first, options).run()).isEqualTo(SHORT);
-            assertThat(receiveAll(wires.left())).isEqualTo(content);
+            assertThat(all(wires.left())).isEqualTo(content);
             sendAndEnd(wires.right(), content);
             assertThat(Relay.oneWay(second, out.sink(), options).run()).isEqualTo(SHORT);
             assertThat(out.sink().isOpen()).isFalse();
@@ -492,7 +492,7 @@ class RelayTest {
             wires.left().close();
             OneWay relay = Relay.oneWay(wires.first(), wires.second(), options);
             assertThat(on.start(relay::run).result()).isEqualTo(SHORT);
-            assertThat(receiveAll(wires.right())).isEqualTo(content);
+            assertThat(all(wires.right())).isEqualTo(content);
         }
     }
 
@@ -543,7 +543,7 @@ class RelayTest {
         try (Wires wires = Wires.unix()) {
             sendAndEnd(wires.left(), bytes(SHORT, 23));
             Relay.oneWay(wires.first(), wires.second(), options).run();
-            assertThat(receiveAll(wires.right())).isEqualTo(bytes(SHORT, 23));
+            assertThat(all(wires.right())).isEqualTo(bytes(SHORT, 23));
         }
         assertThat(pool.idle()).isOne();
     }
@@ -577,7 +577,7 @@ class RelayTest {
             Aside<Long> running = On.VIRTUAL.start(
                     Relay.oneWay(wires.first(), wires.second(), RelayOptions.DEFAULT.pool(other))::run);
             Aside<Void> left = Aside.of(() -> sendAndEnd(wires.left(), content));
-            assertThat(receiveAll(wires.right())).isEqualTo(content);
+            assertThat(all(wires.right())).isEqualTo(content);
             assertThat(running.result()).isEqualTo(LENGTH);
             left.result();
         }

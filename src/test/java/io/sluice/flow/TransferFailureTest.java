@@ -1,7 +1,7 @@
 package io.sluice.flow;
 
-import static io.sluice.flow.TransferScene.all;
-import static io.sluice.flow.TransferScene.bytes;
+import static io.sluice.flow.Bytes.all;
+import static io.sluice.flow.Bytes.bytes;
 import static io.sluice.flow.TransferTest.failure;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
@@ -172,6 +172,29 @@ class TransferFailureTest {
                 Started.on(virtual, () -> Transfer.from(large).to(target).run()).waiting();
         target.close();
         assertThat(writes.failure().side()).isEqualTo(Side.TARGET);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    @DisplayName("lesson 7: a target that is closed meanwhile leaves what was on its way to it")
+    void lesson7ATargetThatIsClosedMeanwhileLosesNothing(boolean virtual) throws Exception {
+        byte[] content = bytes(LARGE);
+        Connection in = scene.tcp();
+        Connection out = scene.tcp();
+        Started<Void> sent = in.send(content);
+        Fd target = scene.own(Fd.of(out.near()));
+        Started<?> transfer = Started.on(
+                        virtual, () -> Transfer.from(in.far()).to(target).run())
+                .waitingForTarget();
+        target.close();
+        TransferException e = transfer.failure();
+        assertThat(e.side()).isEqualTo(Side.TARGET);
+        assertThat(e.undeliveredBytes()).isPositive();
+        try (var undelivered = e.undelivered()) {
+            assertThat(all(undelivered)).isEqualTo(part(content, e.delivered(), e.undeliveredBytes()));
+        }
+        all(in.far());
+        sent.result();
     }
 
     @Test

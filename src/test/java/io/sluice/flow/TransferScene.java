@@ -3,13 +3,11 @@ package io.sluice.flow;
 import io.sluice.Fd;
 import io.sluice.Pipe;
 import io.sluice.testing.Await;
-import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
-import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -18,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
-import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -55,7 +52,7 @@ final class TransferScene implements AutoCloseable {
 
         /** Takes everything up to the end on another thread. */
         Started<byte[]> receive() {
-            return Started.on(false, () -> all(far));
+            return Started.on(false, () -> Bytes.all(far));
         }
     }
 
@@ -149,21 +146,6 @@ final class TransferScene implements AutoCloseable {
 
     Path emptyFile() throws IOException {
         return file(new byte[0]);
-    }
-
-    static byte[] bytes(int length) {
-        byte[] bytes = new byte[length];
-        new Random(length).nextBytes(bytes);
-        return bytes;
-    }
-
-    static byte[] all(ReadableByteChannel channel) throws IOException {
-        ByteArrayOutputStream taken = new ByteArrayOutputStream();
-        ByteBuffer buffer = ByteBuffer.allocate(1 << 16);
-        for (int n; (n = channel.read(buffer.clear())) >= 0; ) {
-            taken.write(buffer.array(), 0, n);
-        }
-        return taken.toByteArray();
     }
 
     @Override

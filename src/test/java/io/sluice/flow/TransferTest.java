@@ -1,7 +1,7 @@
 package io.sluice.flow;
 
-import static io.sluice.flow.TransferScene.all;
-import static io.sluice.flow.TransferScene.bytes;
+import static io.sluice.flow.Bytes.all;
+import static io.sluice.flow.Bytes.bytes;
 import static java.nio.file.StandardOpenOption.APPEND;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;

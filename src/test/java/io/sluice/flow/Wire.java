@@ -11,7 +11,6 @@ import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
-import java.util.Random;
 
 /** A TCP connection whose near side sends a repeated pattern, and what its far side must get. */
 record Wire(SocketChannel near, SocketChannel far) implements AutoCloseable {
@@ -43,9 +42,7 @@ record Wire(SocketChannel near, SocketChannel far) implements AutoCloseable {
 
     /** A pattern of which no part is like another. */
     static byte[] pattern(int length) {
-        byte[] pattern = new byte[length];
-        new Random(length).nextBytes(pattern);
-        return pattern;
+        return Bytes.bytes(length);
     }
 
     /** What stands in the repeated pattern from an offset on. */

@@ -1,6 +1,5 @@
 package io.sluice.flow;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -13,7 +12,6 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Random;
 
 /** Two connections with a relay's place between them: left — first … second — right. */
 record Wires(SocketChannel left, SocketChannel first, SocketChannel second, SocketChannel right)
@@ -59,13 +57,6 @@ record Wires(SocketChannel left, SocketChannel first, SocketChannel second, Sock
         return Over.UNIX.open();
     }
 
-    /** Bytes of which no page is like another. */
-    static byte[] bytes(int length, long seed) {
-        byte[] bytes = new byte[length];
-        new Random(seed).nextBytes(bytes);
-        return bytes;
-    }
-
     /** Sends everything, waiting as necessary. */
     static void send(SocketChannel to, byte[] bytes) throws IOException {
         ByteBuffer buffer = ByteBuffer.wrap(bytes);
@@ -101,16 +92,6 @@ record Wires(SocketChannel left, SocketChannel first, SocketChannel second, Sock
         byte[] received = new byte[buffer.position()];
         buffer.get(0, received);
         return received;
-    }
-
-    /** Receives everything up to the end. */
-    static byte[] receiveAll(SocketChannel from) throws IOException {
-        ByteArrayOutputStream all = new ByteArrayOutputStream();
-        ByteBuffer buffer = ByteBuffer.allocate(PIECE);
-        while (from.read(buffer.clear()) >= 0) {
-            all.write(buffer.array(), 0, buffer.position());
-        }
-        return all.toByteArray();
     }
 
     /** Closes a TCP connection so that its peer gets a reset instead of an end. */
