@@ -5,6 +5,7 @@ import io.sluice.PipeSink;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,6 +23,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 final class Spill implements Closeable {
     private static final int COPIED_AT_ONCE = 64 << 10;
 
+    private final Path folder;
     private final FileChannel file;
     private final Pipe pipe;
     private final ByteBuffer in = ByteBuffer.allocateDirect(COPIED_AT_ONCE);
@@ -31,6 +33,7 @@ final class Spill implements Closeable {
 
     /** @param pipe one that is empty, and can hold all that is ever appended at once; to be closed with this */
     Spill(Path folder, Pipe pipe) throws IOException {
+        this.folder = folder;
         this.pipe = pipe;
         Path path = Files.createTempFile(
                 folder,
@@ -68,8 +71,21 @@ final class Spill implements Closeable {
             in.flip();
             done += in.remaining();
             while (in.hasRemaining()) {
-                written += Attempts.aside(() -> file.write(in, written));
+                written += Attempts.aside(this::write);
             }
+        }
+    }
+
+    private long write() throws IOException {
+        try {
+            return file.write(in, written);
+        } catch (ClosedChannelException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new IOException(
+                    "write(spill file in " + folder + ", " + in.remaining() + " bytes at " + written + "): "
+                            + e.getMessage() + "; let branches spill less, or to a folder with more room",
+                    e);
         }
     }
 

@@ -2,6 +2,7 @@ package io.sluice.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sluice.testing.Helper;
 import java.io.File;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
@@ -14,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -35,6 +37,24 @@ class ProcessLogTest {
 
     private Path logs;
 
+    /** Most tests start the program's class, which spares each of them the compiler. */
+    @TempDir
+    private static Path classes;
+
+    @BeforeAll
+    static void compile() throws Exception {
+        String compiler =
+                Path.of(System.getProperty("java.home"), "bin", "javac").toString();
+        Helper.output(new ProcessBuilder(
+                compiler,
+                "-J-XX:TieredStopAtLevel=1",
+                "-cp",
+                "target/classes",
+                "-d",
+                classes.toString(),
+                PROGRAM.toString()));
+    }
+
     @BeforeEach
     void createLogs() throws IOException {
         logs = Files.createDirectory(folder.resolve("logs"));
@@ -42,7 +62,9 @@ class ProcessLogTest {
 
     @Test
     void everyByteIsInTheRotatedFilesAndOnStandardOutput() throws Exception {
-        Outcome outcome = run("seq", "seq", "1", Integer.toString(LINES));
+        // As a reader starts it.
+        Outcome outcome =
+                run(commandOf("target/classes", PROGRAM.toString(), "seq", "seq", "1", Integer.toString(LINES)));
         String expected = numbers(LINES);
         assertThat(outcome.status).as(outcome.errors).isZero();
         assertThat(outcome.out).isEqualTo(expected);
@@ -142,18 +164,26 @@ class ProcessLogTest {
     }
 
     private List<String> command(String... programs) {
+        return commandOf("target/classes" + File.pathSeparator + classes, "ProcessLog", programs);
+    }
+
+    private List<String> commandOf(String path, String main, String... programs) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", "target/classes", PROGRAM.toString()));
-        command.addAll(List.of(logs.toString(), Integer.toString(SIZE)));
+        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED"));
+        command.addAll(List.of("-cp", path, main, logs.toString(), Integer.toString(SIZE)));
         command.addAll(List.of(programs));
         return command;
     }
 
     private Outcome run(String... programs) throws IOException, InterruptedException {
+        return run(command(programs));
+    }
+
+    private Outcome run(List<String> command) throws IOException, InterruptedException {
         Path out = folder.resolve("out");
         Path errors = folder.resolve("errors");
-        Process process = new ProcessBuilder(command(programs))
+        Process process = new ProcessBuilder(command)
                 .redirectOutput(out.toFile())
                 .redirectError(errors.toFile())
                 .start();

@@ -36,12 +36,13 @@ final class Strace implements AutoCloseable {
      * Which calls fail, and how.
      *
      * @param call its name, or several with commas; one that an architecture does not have begins with a question mark
-     * @param errno such as EINTR
+     * @param errno such as EINTR; or {@code retval=0} for a call that is not made and says so much
      * @param when which of a thread's calls: {@code 3}, {@code 1..3}, {@code 1+}, {@code 2+3}
      */
     record Fault(String call, String errno, String when) {
         String expression() {
-            return "inject=" + call + ":error=" + errno + ":when=" + when;
+            String result = errno.startsWith("retval=") ? errno : "error=" + errno;
+            return "inject=" + call + ":" + result + ":when=" + when;
         }
     }
 

@@ -55,6 +55,18 @@ class TransferFaultInjectionTest extends FaultInjection {
         assertDone(report, way.next);
     }
 
+    static Stream<Way> fromFiles() {
+        return WAYS.stream().filter(way -> way.on == PLATFORM && way.task.name().startsWith("TRANSFER_FILE"));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("lesson 9: a first result of 0 is not taken for the end, whichever call gave it")
+    @MethodSource("fromFiles")
+    void lesson9AFirstZeroIsNoEnd(Way way) throws Exception {
+        Report report = inject(way.task, way.on, new Fault(way.call, "retval=0", "1"));
+        assertDone(report, Engine.READ_WRITE);
+    }
+
     /** Where the pipe has been filled and its target refuses: the bytes in it are written. */
     static Stream<Arguments> refusedTargets() {
         return Stream.of(Task.TRANSFER_SOCKET_TO_FILE, Task.TRANSFER_SOCKET_TO_SOCKET)

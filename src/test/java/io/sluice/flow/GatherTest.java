@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.ErrnoException;
 import io.sluice.Fd;
@@ -48,6 +49,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GatherTest {
     private static final byte[] HEADER = "header\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
@@ -176,6 +178,22 @@ class GatherTest {
             everything(gather, arena, arena.allocate(300_000), pipe).run();
         }
         assertThat(Files.readAllBytes(target)).isEqualTo(joined(new byte[] {1}, everything(300_000)));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"/proc/version", "/proc/self/limits", "/sys/kernel/mm/transparent_hugepage/enabled"})
+    @DisplayName("lesson 9: a first 0 of a file of /proc or /sys is not taken for its end")
+    void lesson9RangesOfPseudoFilesAreRead(Path pseudo) throws Exception {
+        assumeTrue(Files.isReadable(pseudo), "needs " + pseudo);
+        byte[] there = Files.readAllBytes(pseudo);
+        Path target = folder.resolve("target");
+        try (Fd in = Fd.open(pseudo);
+                Fd out = Fd.open(target, CREATE, WRITE);
+                Gather gather = Gather.to(out, pool)) {
+            gather.bytes(HEADER).file(in, 2, there.length - 2).bytes(TRAILER).run();
+        }
+        assertThat(Files.readAllBytes(target))
+                .isEqualTo(joined(HEADER, Arrays.copyOfRange(there, 2, there.length), TRAILER));
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.sluice.flow;
 
 import static io.sluice.flow.Bytes.all;
 import static io.sluice.flow.Bytes.bytes;
+import static io.sluice.flow.Wires.receive;
 import static io.sluice.flow.Wires.reset;
 import static io.sluice.flow.Wires.send;
 import static io.sluice.flow.Wires.sendAndEnd;
@@ -26,8 +27,10 @@ import java.net.SocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -37,7 +40,9 @@ import org.junit.jupiter.api.Test;
 /** A TCP proxy made of Netty and a relay: Netty's handlers see the first byte, and the relay moves everything after it. */
 class NettyRelayTest {
     private static final int LENGTH = 3_000_001;
-    private static final int CONNECTIONS = 50;
+    private static final int CONNECTIONS = 1_000;
+    private static final int BACKLOG = 1_024;
+    private static final int SHORT = 2_000;
     private static final int PATIENCE_SECONDS = 60;
 
     static {
@@ -82,12 +87,13 @@ class NettyRelayTest {
 
     @BeforeEach
     void start() throws Exception {
-        upstream = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        upstream = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), BACKLOG);
         netty = new NioEventLoopGroup(1);
         relays = new NioEventLoopGroup(1);
         proxy = new ServerBootstrap()
                 .group(netty)
                 .channelFactory(NettyPeer.Listener::new)
+                .option(ChannelOption.SO_BACKLOG, BACKLOG)
                 .childOption(ChannelOption.AUTO_READ, false)
                 .childHandler(new ChannelInitializer<>() {
                     @Override
@@ -139,30 +145,43 @@ class NettyRelayTest {
     }
 
     @Test
-    void manyConnectionsShareOneEventLoop() throws Exception {
+    void aThousandConnectionsAtOnceShareOneEventLoop() throws Exception {
         Aside<Void> echoing = Aside.of(() -> {
             for (int i = 0; i < CONNECTIONS; i++) {
                 SocketChannel server = upstream.accept();
                 Aside.of(() -> {
                     try (server) {
+                        byte[] first = receive(server, SHORT);
+                        send(server, first);
                         sendAndEnd(server, all(server));
                     }
                 });
             }
         });
+        CountDownLatch allRelayed = new CountDownLatch(CONNECTIONS);
         List<Aside<byte[]>> clients = new ArrayList<>();
         for (int i = 0; i < CONNECTIONS; i++) {
-            byte[] content = bytes(LENGTH / CONNECTIONS, i);
+            byte[] content = bytes(2 * SHORT, i);
             clients.add(On.VIRTUAL.start(() -> {
                 try (SocketChannel client = connect()) {
                     send(client, new byte[1]);
-                    sendAndEnd(client, content);
-                    return all(client);
+                    send(client, Arrays.copyOf(content, SHORT));
+                    byte[] first = receive(client, SHORT);
+                    // Every one has its relay running before any goes on.
+                    allRelayed.countDown();
+                    if (!allRelayed.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+                        throw new IOException(allRelayed.getCount() + " are not relayed");
+                    }
+                    sendAndEnd(client, Arrays.copyOfRange(content, SHORT, 2 * SHORT));
+                    byte[] echoed = Arrays.copyOf(first, 2 * SHORT);
+                    byte[] rest = all(client);
+                    System.arraycopy(rest, 0, echoed, SHORT, rest.length);
+                    return echoed;
                 }
             }));
         }
         for (int i = 0; i < CONNECTIONS; i++) {
-            assertThat(clients.get(i).result()).isEqualTo(bytes(LENGTH / CONNECTIONS, i));
+            assertThat(clients.get(i).result()).isEqualTo(bytes(2 * SHORT, i));
             assertThat(outcome()).isEqualTo("DONE");
         }
         echoing.result();
@@ -173,7 +192,7 @@ class NettyRelayTest {
         try (SocketChannel client = connect()) {
             send(client, new byte[2]);
             try (SocketChannel server = upstream.accept()) {
-                assertThat(Wires.receive(server, 1)).hasSize(1);
+                assertThat(receive(server, 1)).hasSize(1);
                 reset(client);
                 assertThat(outcome()).isEqualTo("RESET");
             }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.Fd;
 import io.sluice.flow.RelayException.Reason;
+import io.sluice.testing.Await;
 import io.sluice.testing.Inventory;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -20,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -61,7 +63,7 @@ class RelayCrowdTest {
     /** What one end sends, how far it gets, and what becomes of it. */
     private record Plan(Fate fate, int from, int length, int stop) {
         static Plan random(Random random) {
-            int length = random.nextInt(MOST);
+            int length = random.nextInt(random.nextInt(4) == 0 ? MOST : MOST / 8);
             int dice = random.nextInt(10);
             Fate fate = dice < 6 ? Fate.SURVIVES : dice < 8 ? Fate.IS_RESET : Fate.CLOSES_EARLY;
             return new Plan(fate, random.nextInt(MOST), length, random.nextInt(length + 1));
@@ -69,6 +71,10 @@ class RelayCrowdTest {
 
         boolean survives() {
             return fate == Fate.SURVIVES;
+        }
+
+        int sent() {
+            return survives() ? length : stop;
         }
     }
 
@@ -129,7 +135,7 @@ class RelayCrowdTest {
         Plan right = Plan.random(random);
         // What befalls the relay itself comes when this much has passed.
         int mishap = random.nextInt(8);
-        int when = random.nextInt(MOST);
+        int when = random.nextInt(left.sent() + 1);
         RelayOptions options = RelayOptions.DEFAULT.pool(pool);
         Fd descriptor = mishap == 1 ? Fd.of(wires.first()) : null;
         Fd other = mishap == 1 ? Fd.of(wires.second()) : null;
@@ -139,17 +145,22 @@ class RelayCrowdTest {
         Aside<Void> running = Aside.of(relay::run);
         Future<byte[]> atLeft = threads.submit(() -> received(wires.left(), right.length));
         Future<byte[]> atRight = threads.submit(() -> received(wires.right(), left.length));
-        Future<?> leftSends = threads.submit(() -> sends(wires.left(), left, tcp));
-        Future<?> rightSends = threads.submit(() -> sends(wires.right(), right, tcp));
-        if (mishap < 2) {
-            while (relay.taken(Way.FORTH) < when && !running.isDone() && !leftSends.isDone()) {
-                Thread.sleep(0, 50_000);
+        // Until then the left end holds back the rest, so that there is a relay for it to befall.
+        int pause = mishap < 2 ? when : left.sent();
+        CountDownLatch befallen = new CountDownLatch(mishap < 2 ? 1 : 0);
+        Future<?> leftSends = threads.submit(() -> sends(wires.left(), left, tcp, pause, befallen));
+        Future<?> rightSends = threads.submit(() -> sends(wires.right(), right, tcp, right.sent(), befallen));
+        try {
+            if (mishap < 2) {
+                Await.until(() -> relay.taken(Way.FORTH) >= pause || running.isDone(), "the moment for it");
             }
             if (mishap == 0) {
                 running.interrupt();
-            } else {
+            } else if (mishap == 1) {
                 descriptor.close();
             }
+        } finally {
+            befallen.countDown();
         }
         Reason reason = outcome(running);
         if (descriptor != null) {
@@ -200,10 +211,14 @@ class RelayCrowdTest {
         }
     }
 
-    private static Void sends(SocketChannel channel, Plan plan, boolean tcp) throws IOException {
+    private static Void sends(SocketChannel channel, Plan plan, boolean tcp, int pause, CountDownLatch goesOn)
+            throws InterruptedException {
         try {
-            int length = plan.survives() ? plan.length : plan.stop;
-            Wires.send(channel, Arrays.copyOfRange(CONTENT, plan.from, plan.from + length));
+            Wires.send(channel, Arrays.copyOfRange(CONTENT, plan.from, plan.from + pause));
+            if (pause < plan.sent()) {
+                goesOn.await();
+            }
+            Wires.send(channel, Arrays.copyOfRange(CONTENT, plan.from + pause, plan.from + plan.sent()));
             switch (plan.fate) {
                 case SURVIVES -> channel.shutdownOutput();
                 case CLOSES_EARLY -> channel.close();

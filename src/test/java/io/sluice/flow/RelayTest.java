@@ -10,6 +10,7 @@ import static io.sluice.flow.Wires.sendAndEnd;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.sluice.ErrnoException;
 import io.sluice.Fd;
@@ -17,23 +18,32 @@ import io.sluice.Pipe;
 import io.sluice.flow.Aside.On;
 import io.sluice.flow.RelayException.Reason;
 import io.sluice.flow.RelayException.Side;
+import io.sluice.testing.Allocations;
 import io.sluice.testing.Await;
+import io.sluice.testing.Libc;
+import io.sluice.testing.Turns;
 import io.sluice.testing.Workbench;
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.NotYetConnectedException;
+import java.nio.channels.SelectionKey;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
@@ -499,22 +509,31 @@ class RelayTest {
     @ParameterizedTest
     @EnumSource
     @DisplayName("lesson 4: a peer that hung up while the other stalls is no reason to spin")
+    @SuppressWarnings("try") // closing early is what makes the far side end
     void lesson4HungUpPeerIsNoSpin(On on) throws Exception {
         byte[] content = bytes(LENGTH, 21);
-        try (Wires wires = Wires.tcp()) {
-            Relay relay = Relay.between(wires.first(), wires.second(), options);
-            wires.left().configureBlocking(false);
-            flood(wires.left(), content);
-            while (relay.step() != Relay.Next.WAIT || relay.taken(Way.FORTH) == relay.delivered(Way.FORTH)) {
+        try (Wires wires = Wires.tcp();
+                Fd first = Fd.of(wires.first());
+                Fd second = Fd.of(wires.second())) {
+            Relay relay = Relay.between(first, second, options);
+            do {
                 flood(wires.left(), content);
-            }
+            } while (relay.step() != Relay.Next.WAIT || relay.taken(Way.FORTH) == relay.delivered(Way.FORTH));
             reset(wires.left());
-            // The first peer reports errors for ever from here on, and they can be dealt with only when the second
-            // takes
-            // what it was sent.
-            Await.until(() -> relay.firstInterest() == 0 || relay.step() == Relay.Next.WAIT, "a step");
-            assertThat(relay.secondInterest()).isNotZero();
-            Aside<Relay> running = running(relay, on).waiting();
+            // From here on the first peer reports errors for ever, which can be dealt with only when the second has
+            // taken what it was sent.
+            Await.until(() -> TcpInfo.isClosed(first.number()), "the reset has come");
+            assertThat(relay.step()).isEqualTo(Relay.Next.WAIT);
+            assertThat(relay.firstInterest()).isZero();
+            assertThat(relay.secondInterest()).isEqualTo(SelectionKey.OP_READ | SelectionKey.OP_WRITE);
+            AtomicInteger thread = new AtomicInteger();
+            Aside<Relay> running = on.start(() -> {
+                        thread.set(Libc.gettid());
+                        relay.run();
+                        return relay;
+                    })
+                    .waiting();
+            (on == On.VIRTUAL ? Turns.ofCarriers() : Turns.ofThread(thread.get())).awaitNone();
             Aside<Void> right = Aside.of(() -> {
                 try {
                     receive(wires.right(), Integer.MAX_VALUE / 64);
@@ -523,6 +542,7 @@ class RelayTest {
                 }
             });
             assertThat(running.failure().reason()).isEqualTo(Reason.RESET);
+            second.close();
             wires.second().close();
             right.result();
         }
@@ -567,6 +587,79 @@ class RelayTest {
         } // that descriptors are closed is looked at after every test
     }
 
+    @Test
+    @DisplayName("lesson 7: pipe descriptors are within the budget: a hundred relays that wait hold none")
+    void lesson7RelaysThatWaitHoldNoPipes() throws Exception {
+        long before = pipeDescriptors();
+        List<Wires> connections = new ArrayList<>();
+        List<Aside<Relay>> relays = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            Wires wires = Wires.unix();
+            connections.add(wires);
+            relays.add(running(Relay.between(wires.first(), wires.second(), options), On.VIRTUAL));
+            send(wires.left(), bytes(SHORT, i));
+            assertThat(receive(wires.right(), SHORT)).isEqualTo(bytes(SHORT, i));
+        }
+        for (Aside<Relay> relay : relays) {
+            relay.waiting();
+        }
+        Await.until(() -> pipeDescriptors() - before <= 2L * pool.idle(), "no pipes but those that wait in the pool");
+        assertThat(pool.idle()).isBetween(1, 4);
+        for (Wires wires : connections) {
+            wires.left().shutdownOutput();
+            wires.right().shutdownOutput();
+        }
+        for (Aside<Relay> relay : relays) {
+            relay.result();
+        }
+        for (Wires wires : connections) {
+            wires.close();
+        }
+    }
+
+    private static long pipeDescriptors() throws IOException {
+        long pipes = 0;
+        for (String number : new File("/proc/self/fd").list()) {
+            try {
+                Path target = Files.readSymbolicLink(Path.of("/proc/self/fd", number));
+                pipes += target.toString().startsWith("pipe:") ? 1 : 0;
+            } catch (NoSuchFileException e) {
+                // closed meanwhile
+            }
+        }
+        return pipes;
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void howMuchPassesMakesNoDifferenceToMemory(On on) throws Exception {
+        long length = 64L << 20;
+        try (Wires wires = Wires.tcp()) {
+            Relay relay = Relay.between(wires.first(), wires.second(), options);
+            AtomicLong allocated = new AtomicLong();
+            Aside<Relay> running = on.start(() -> {
+                long before = Allocations.ofThisThread();
+                relay.run();
+                allocated.set(Allocations.ofThisThread() - before);
+                return relay;
+            });
+            Aside<Void> left = On.PLATFORM.start(() -> {
+                ByteBuffer piece = ByteBuffer.allocateDirect(64 << 10);
+                for (long sent = 0; sent < length; sent += wires.left().write(piece)) {
+                    piece.clear();
+                }
+                wires.left().shutdownOutput();
+                return null;
+            });
+            Aside<Void> right = On.PLATFORM.start(() -> drainedUntilClosed(wires.right()));
+            left.result();
+            right.result();
+            assertThat(running.result().delivered(Way.FORTH)).isEqualTo(length);
+            // Waiting allocates a little; bytes do not.
+            assertThat(allocated.get()).isLessThan(length / 16);
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {1, 16 << 10, 64 << 10, 256 << 10, 1 << 20})
     @DisplayName("lessons 12 and 13: whatever size of pipe was granted, the bytes are the same")
@@ -584,9 +677,46 @@ class RelayTest {
     }
 
     @Test
-    @DisplayName("lesson 12: pipes of 256 KiB unless asked otherwise")
-    void lesson12TheSharedPoolIsOfModeratePipes() {
-        assertThat(RelayOptions.DEFAULT).hasToString("no idle timeout, pipes of 262144 bytes");
+    @DisplayName("lesson 11: what has arrived is sent on at once, whether or not more is coming")
+    void lesson11NothingIsHeldBackForMore() throws Exception {
+        byte[] content = bytes(SHORT, 31);
+        try (Wires wires = Wires.tcp();
+                Fd second = Fd.of(wires.second());
+                Fd first = Fd.of(wires.first());
+                OneWay relay = Relay.oneWay(first, second, options)) {
+            // Otherwise a small segment would wait until the one before is acknowledged.
+            wires.second().setOption(StandardSocketOptions.TCP_NODELAY, true);
+            for (int i = 1; i <= 20; i++) {
+                send(wires.left(), content);
+                while (relay.delivered() < (long) i * SHORT) {
+                    relay.step();
+                }
+                assertThat(TcpInfo.bytesNotSent(second.number())).isZero();
+            }
+        }
+    }
+
+    @Test
+    @DisplayName("lesson 12: a relay that was asked for nothing holds 256 KiB at most, however much comes")
+    void lesson12AStalledRelayHoldsNoMoreThanAModeratePipe() throws Exception {
+        byte[] content = bytes(LENGTH, 32);
+        try (Wires wires = Wires.tcp();
+                OneWay relay = Relay.oneWay(wires.first(), wires.second());
+                Pipe pipe = PipePool.shared().take()) {
+            assumeTrue(pipe.capacity() > 8192, "needs a user who may have large pipes");
+            assertThat(pipe.capacity()).isEqualTo(256 << 10);
+            // With a sink that is full already, what is held is as much as goes into the pipe.
+            flood(wires.second(), content);
+            flood(wires.left(), content);
+            Await.until(() -> relay.step() == OneWay.Next.SINK_WRITABLE, "a relay that is stalled");
+            for (int i = 0; i < 10; i++) {
+                flood(wires.left(), content);
+                relay.step();
+            }
+            assertThat(relay.taken() - relay.delivered()).isBetween(1L, 256L << 10);
+        } finally {
+            PipePool.shared().close();
+        }
     }
 
     @ParameterizedTest

@@ -3,6 +3,7 @@ package io.sluice.flow;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.sluice.internal.ffi.Linux;
+import io.sluice.testing.Libc;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -14,7 +15,27 @@ final class TcpInfo {
     /** {@code offsetof(struct tcp_info, tcpi_data_segs_out)}, the same on every 64-bit architecture. */
     private static final int DATA_SEGMENTS_OUT = 156;
 
+    /** {@code SIOCOUTQNSD}: of what was written to a socket, how much was not sent yet. */
+    private static final int NOT_SENT = 0x894B;
+
+    private static final int TCP_CLOSE = 7;
+
     private TcpInfo() {}
+
+    /** Bytes that were written, and are held back. */
+    static int bytesNotSent(int socket) {
+        MemorySegment count = Arena.ofAuto().allocate(JAVA_INT);
+        int result = Libc.ioctl(socket, NOT_SENT, count);
+        if (result < 0) {
+            throw new IllegalStateException("ioctl(SIOCOUTQNSD) failed: " + result);
+        }
+        return count.get(JAVA_INT, 0);
+    }
+
+    /** Whether the connection is no more, as after a reset. */
+    static boolean isClosed(int socket) {
+        return (option(socket, TCP_INFO, 0) & 0xff) == TCP_CLOSE;
+    }
 
     /** How many segments with data were sent. */
     static long dataSegmentsOut(int socket) {

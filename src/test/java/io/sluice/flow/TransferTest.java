@@ -201,7 +201,10 @@ class TransferTest {
         assertMoved(Transfer.from(scene.pipeOf(content).source()).to(append).run(), SMALL, Engine.READ_WRITE);
         Connection connection = scene.tcp();
         connection.send(content).result();
-        assertMoved(Transfer.from(connection.far()).to(append).run(), SMALL, Engine.READ_WRITE);
+        try (PipePool pool = PipePool.of(1, 1 << 16)) {
+            assertMoved(Transfer.from(connection.far()).to(append).pool(pool).run(), SMALL, Engine.READ_WRITE);
+            assertThat(pool.idle()).as("a pipe that was filled in vain").isZero();
+        }
         try (FileChannel channel = FileChannel.open(target, APPEND)) {
             assertMoved(
                     Transfer.from(scene.open(scene.file(content))).to(channel).run(), SMALL, Engine.READ_WRITE);

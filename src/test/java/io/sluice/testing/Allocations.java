@@ -42,7 +42,8 @@ public final class Allocations {
         return ofThisThread() - before;
     }
 
-    private static long ofThisThread() {
+    /** Bytes that this thread, or the virtual threads that it has carried, has allocated. */
+    public static long ofThisThread() {
         try {
             return (long) OF_THIS_THREAD.invokeExact();
         } catch (Throwable t) {
