@@ -27,6 +27,7 @@ abstract sealed class PipeEnd extends AbstractInterruptibleChannel permits PipeS
     static {
         // Also here, for a program that has pipes only.
         FdAccess.grant(new FdVerbs());
+        Waits.countProcessors();
     }
 
     /** The largest power of two that {@code fcntl} can return. */

@@ -19,6 +19,9 @@ final class Waits {
 
     private Waits() {}
 
+    /** To be called by whoever makes the first pipe: a thread that waits may be bound to one processor, and would count only that. */
+    static void countProcessors() {}
+
     /**
      * Waits for the side that held up the attempt before: the source if it has nothing, else the target if it has no room.
      *

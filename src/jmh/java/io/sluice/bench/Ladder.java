@@ -20,7 +20,7 @@ import java.util.stream.Collectors;
  * pipe that holds one of them.
  *
  * <p>Arguments: {@code --gib <n>} that a fast rung moves, the first rung a tenth of it, 100 unless given; {@code --rounds <n>}, 5; {@code
- * --buffers <n>}, 2; {@code --rung <name>}, all; {@code --fill} to have the writer touch every page before it sends it; {@code
+ * --buffers <n>}, 8; {@code --rung <name>}, all; {@code --fill} to have the writer touch every page before it sends it; {@code
  * --wait <poll|block>} to have C wait in poll at once or within its calls, instead of as Java does, in poll after a few microseconds.
  */
 final class Ladder {
@@ -34,7 +34,7 @@ final class Ladder {
     private Set<Rung> rungs = EnumSet.allOf(Rung.class);
     private long gib = 100;
     private int rounds = 5;
-    private int buffers = 2;
+    private int buffers = 8;
     private boolean fills;
     private String wait = "brief";
 
