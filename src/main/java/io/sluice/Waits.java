@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 final class Waits {
     private static final long LONGEST_PAUSE_NANOS = 1_000_000;
 
-    /** Attempts that a platform thread makes within some 5 µs before it sleeps, where that is less than being woken takes. */
-    private static final int BRIEF_ROUNDS = Runtime.getRuntime().availableProcessors() > 1 ? 4 : 0;
+    /** Attempts that a platform thread makes within some 20 µs before it sleeps, where that is less than being woken takes. */
+    private static final int BRIEF_ROUNDS = Runtime.getRuntime().availableProcessors() > 1 ? 6 : 0;
 
     private static final int SHORTEST_SPIN = 16;
     private static final int ROUNDS_BEFORE_PAUSE = BRIEF_ROUNDS + 3;

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, BUFFER = 256 << 10, HUGE_PAGE = 2 << 20, BRIEF_ROUNDS = 4, SHORTEST_SPIN = 16 };
+enum { PAGE = 4096, BUFFER = 256 << 10, HUGE_PAGE = 2 << 20, BRIEF_ROUNDS = 6, SHORTEST_SPIN = 16 };
 
 static int lends, splices, huge, blocks, spins, brief, fills;
 static _Thread_local int round_of_waiting;

@@ -284,8 +284,9 @@ public final class Ledger {
                 leaving.exitAlone();
             }
         }
-        asked = true;
-        return left - confirmed <= TRUSTED && !isShared();
+        long unconfirmed = left - confirmed;
+        asked |= unconfirmed > TRUSTED / 2;
+        return unconfirmed <= TRUSTED && !isShared();
     }
 
     private Place ask(Entry entry) {
