@@ -150,8 +150,11 @@ abstract class FaultInjection {
         assertThat(end)
                 .containsEntry("accounted", end.get("expected"))
                 .containsEntry("delivered", end.get("expected"))
-                .containsEntry("differsAt", "-1")
-                .containsEntry("descriptorsAfter", end.get("descriptorsBefore"));
+                .containsEntry("differsAt", "-1");
+        // Fewer are no leak: the JVM may have had one open for a moment when they were counted before.
+        assertThat(Integer.parseInt(end.get("descriptorsAfter")))
+                .as("descriptors after %s", end)
+                .isLessThanOrEqualTo(Integer.parseInt(end.get("descriptorsBefore")));
     }
 
     // What the C library calls it.
