@@ -26,7 +26,7 @@ final class Waits {
      * Waits for the side that held up the attempt before: the source if it has nothing, else the target if it has no room.
      *
      * <p>A virtual thread first lets others run once, which is often all that the other side needs. A platform thread whose pipe has memory,
-     * a pipe or the null device at its other side spins for a few microseconds: who fills or drains it may work at memory's speed, and
+     * a pipe or the null device at its other side spins for some 20 µs: who fills or drains it may work at memory's speed, and
      * being woken takes longer. Where both sides say that they are ready although nothing moved, what was missing has come meanwhile. Where
      * they go on saying so, a descriptor reports an error for good; a growing pause keeps that from becoming a spin.
      *
