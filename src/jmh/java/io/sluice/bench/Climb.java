@@ -40,27 +40,27 @@ final class Climb {
             }
             return Crew.run(
                     processors,
-                    () -> {
+                    start -> {
                         try (PipeSink sink = pipe.sink()) {
-                            if (!rung.lends) {
-                                write(sink);
-                            } else if (rung.spins) {
-                                lendSpinning(sink);
+                            if (rung.lends) {
+                                lend(sink, start);
                             } else {
-                                lend(sink);
+                                write(sink, start);
                             }
                         }
                     },
-                    () -> requireAll(rung.splices ? splice(pipe.source(), nullDevice) : read(pipe.source())));
+                    start -> requireAll(
+                            rung.splices ? splice(pipe.source(), nullDevice, start) : read(pipe.source(), start)));
         }
     }
 
-    private void write(PipeSink sink) throws IOException {
+    private void write(PipeSink sink, Crew.Start start) throws Exception {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment[] memory = new MemorySegment[buffers];
             for (int i = 0; i < buffers; i++) {
                 memory[i] = arena.allocate(BUFFER, PAGE).fill((byte) 'X');
             }
+            start.await();
             int next = 0;
             for (long left = bytes; left > 0; left -= BUFFER) {
                 MemorySegment buffer = memory[next];
@@ -71,23 +71,30 @@ final class Climb {
         }
     }
 
-    private void lend(PipeSink sink) throws IOException, InterruptedException {
+    private void lend(PipeSink sink, Crew.Start start) throws Exception {
         try (PageRing ring = ring(sink)) {
-            for (long left = bytes; left > 0; left -= BUFFER) {
-                prepare(ring.acquire(), left);
-                ring.publish(BUFFER);
+            start.await();
+            if (rung.spins) {
+                lendSpinning(ring);
+            } else {
+                lend(ring);
             }
         }
     }
 
-    private void lendSpinning(PipeSink sink) throws IOException {
-        try (PageRing ring = ring(sink)) {
-            for (long left = bytes; left > 0; left -= BUFFER) {
-                MemorySegment slot;
-                while ((slot = ring.tryAcquire().orElse(null)) == null) {}
-                prepare(slot, left);
-                while (!ring.tryPublish(BUFFER)) {}
-            }
+    private void lend(PageRing ring) throws IOException, InterruptedException {
+        for (long left = bytes; left > 0; left -= BUFFER) {
+            prepare(ring.acquire(), left);
+            ring.publish(BUFFER);
+        }
+    }
+
+    private void lendSpinning(PageRing ring) throws IOException {
+        for (long left = bytes; left > 0; left -= BUFFER) {
+            MemorySegment slot;
+            while ((slot = ring.tryAcquire().orElse(null)) == null) {}
+            prepare(slot, left);
+            while (!ring.tryPublish(BUFFER)) {}
         }
     }
 
@@ -113,9 +120,10 @@ final class Climb {
         }
     }
 
-    private static long read(PipeSource source) throws IOException {
+    private static long read(PipeSource source, Crew.Start start) throws Exception {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment into = arena.allocate(BUFFER, PAGE);
+            start.await();
             long done = 0;
             for (long n; (n = source.read(into)) >= 0; ) {
                 done += n;
@@ -124,7 +132,8 @@ final class Climb {
         }
     }
 
-    private long splice(PipeSource source, Fd nullDevice) throws IOException {
+    private long splice(PipeSource source, Fd nullDevice, Crew.Start start) throws Exception {
+        start.await();
         long done = 0;
         for (long n; (n = spliceOnce(source, nullDevice)) >= 0; ) {
             done += n;

@@ -37,17 +37,22 @@ final class Delivery {
             pipe.sink().capacity(Drain.AT_ONCE);
             return Crew.run(
                     processors,
-                    () -> {
+                    start -> {
+                        start.await();
                         try (PipeSink sink = pipe.sink();
                                 PageArena arena = PageArena.open()) {
                             bytes = lends ? lend(arena, sink) : write(arena, sink);
                         }
                     },
-                    () -> {
+                    start -> {
+                        start.await();
                         while (drain.take(pipe.source()) >= 0) {}
                         drain.end();
                     },
-                    drain::peer);
+                    start -> {
+                        start.await();
+                        drain.peer();
+                    });
         }
     }
 

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * How fast a pipe is, rung by rung, in C and through the API, in turn: a writer and a reader on a processor each, buffers of 256 KiB and a
@@ -26,7 +27,7 @@ import java.util.stream.Collectors;
 final class Ladder {
     private static final Path FOLDER = Path.of("target/benchmarks");
     private static final double ENOUGH = 0.95;
-    private static final int WARM_UPS = 3;
+    private static final int SLICES = 10;
     private static final String ROW = "%-32s %6s  %-22s  %-22s  %8s  %-10s  %7s %7s%n";
 
     private final Map<Rung, List<Effort>> c = new EnumMap<>(Rung.class);
@@ -69,17 +70,22 @@ final class Ladder {
         Optional<Twin> twin = Twin.compile("ladder", FOLDER);
         for (Rung rung : rungs) {
             System.out.print(rung.words + " ");
-            for (int i = 0; i < WARM_UPS; i++) {
-                new Climb(rung, whole(bytes(rung) / 20), buffers, fills).run(writer, reader);
+            // A whole run: both processors are taken, and the compiler has to find time beside them.
+            for (int i = 0; i < SLICES; i++) {
+                new Climb(rung, bytes(rung) / SLICES, buffers, fills).run(writer, reader);
             }
             for (int round = 0; round < rounds; round++) {
                 System.out.print('.');
                 System.out.flush();
-                if (twin.isPresent()) {
-                    c.computeIfAbsent(rung, r -> new ArrayList<>()).add(inC(twin.get(), rung, writer, reader));
+                // A machine that others share is slower for seconds at a time, and where memory lies matters: a run
+                // takes turns within it.
+                for (int slice = 0; slice < SLICES; slice++) {
+                    if (twin.isPresent()) {
+                        c.computeIfAbsent(rung, r -> new ArrayList<>()).add(inC(twin.get(), rung, writer, reader));
+                    }
+                    java.computeIfAbsent(rung, r -> new ArrayList<>())
+                            .add(new Climb(rung, bytes(rung) / SLICES, buffers, fills).run(writer, reader));
                 }
-                java.computeIfAbsent(rung, r -> new ArrayList<>())
-                        .add(new Climb(rung, bytes(rung), buffers, fills).run(writer, reader));
             }
             System.out.println();
         }
@@ -88,12 +94,13 @@ final class Ladder {
         System.out.println();
         System.out.println(table());
         System.out.println("""
-                Median (least – most) of %d runs in turn. Both sides have two threads, non-blocking ends and the same pipe, buffers and
-                processors. C takes it that a buffer is free when the next one is in the pipe; the ring has it proven. All runs: %s""".formatted(rounds, file));
+                Speeds: median (least – most) of %d runs, each in %d slices that take turns with the other side's; Java / C: median of the
+                ratios of all those pairs. Both sides have two threads, non-blocking ends and the same pipe, buffers and processors. C takes
+                it that a buffer is free when the next one is in the pipe; the ring has it proven. All slices: %s""".formatted(rounds, SLICES, file));
     }
 
     private long bytes(Rung rung) {
-        return rung == Rung.WRITE_READ ? whole((gib << 30) / 10) : gib << 30;
+        return whole((rung == Rung.WRITE_READ ? (gib << 30) / 10 : gib << 30) / SLICES) * SLICES;
     }
 
     private static long whole(long bytes) {
@@ -102,7 +109,7 @@ final class Ladder {
 
     private Effort inC(Twin twin, Rung rung, int writer, int reader) throws IOException, InterruptedException {
         List<Object> arguments = new ArrayList<>(rung.arguments(wait));
-        arguments.addAll(List.of(bytes(rung), buffers, fills ? "fill" : "leave", writer, reader));
+        arguments.addAll(List.of(bytes(rung) / SLICES, buffers, fills ? "fill" : "leave", writer, reader));
         List<Double> printed = twin.run(arguments.toArray());
         return new Effort(printed.get(0), printed.get(1));
     }
@@ -113,7 +120,7 @@ final class Ladder {
         table.append(row("", "", "", "", "", "", "CPU", "s/GiB"));
         for (Rung rung : rungs) {
             List<Effort> inC = c.getOrDefault(rung, List.of());
-            double ratio = inC.isEmpty() ? Double.NaN : speed(rung, java.get(rung)) / speed(rung, inC);
+            double ratio = inC.isEmpty() ? Double.NaN : Measurements.median(ratios(inC, java.get(rung)));
             table.append(row(
                     rung.words,
                     String.format(Locale.ROOT, "%.3g", gib(rung)),
@@ -135,30 +142,39 @@ final class Ladder {
         return bytes(rung) / (double) (1 << 30);
     }
 
-    private double speed(Rung rung, List<Effort> efforts) {
-        return Measurements.median(each(efforts, effort -> gib(rung) / effort.seconds()));
+    /** How much faster each slice in Java was than the slice in C before it. */
+    private static List<Double> ratios(List<Effort> inC, List<Effort> inJava) {
+        return IntStream.range(0, inC.size())
+                .mapToObj(i -> inC.get(i).seconds() / inJava.get(i).seconds())
+                .toList();
     }
 
-    private String speeds(Rung rung, List<Effort> efforts) {
-        return Measurements.range(each(efforts, effort -> gib(rung) / effort.seconds()), "%.2f");
+    private String speeds(Rung rung, List<Effort> slices) {
+        return Measurements.range(each(slices, effort -> gib(rung) / effort.seconds()), "%.2f");
     }
 
-    private String cpu(Rung rung, List<Effort> efforts) {
-        return efforts.isEmpty()
+    private String cpu(Rung rung, List<Effort> slices) {
+        return slices.isEmpty()
                 ? "–"
                 : String.format(
-                        Locale.ROOT, "%.3f", Measurements.median(each(efforts, effort -> effort.cpu() / gib(rung))));
+                        Locale.ROOT, "%.3f", Measurements.median(each(slices, effort -> effort.cpu() / gib(rung))));
     }
 
-    private static List<Double> each(List<Effort> efforts, ToDoubleFunction<Effort> figure) {
-        return efforts.stream().mapToDouble(figure).boxed().toList();
+    /** The slices of each run taken together. */
+    private static List<Double> each(List<Effort> slices, ToDoubleFunction<Effort> figure) {
+        return IntStream.range(0, slices.size() / SLICES)
+                .mapToObj(run -> slices.subList(run * SLICES, (run + 1) * SLICES).stream()
+                        .reduce(new Effort(0, 0), Effort::plus))
+                .map(figure::applyAsDouble)
+                .toList();
     }
 
     private String json(String machine) {
         return rungs.stream()
-                .map(rung -> "    \"" + rung + "\": {\n      \"bytes\": " + bytes(rung) + ",\n      \"c\": "
-                        + json(c.getOrDefault(rung, List.of())) + ",\n      \"java\": " + json(java.get(rung))
-                        + "\n    }")
+                .map(rung ->
+                        "    \"" + rung + "\": {\n      \"bytes\": " + bytes(rung) + ",\n      \"slices\": " + SLICES
+                                + ",\n      \"c\": " + json(c.getOrDefault(rung, List.of())) + ",\n      \"java\": "
+                                + json(java.get(rung)) + "\n    }")
                 .collect(Collectors.joining(
                         ",\n",
                         "{\n  \"machine\": \"" + machine + "\",\n  \"buffers\": " + buffers + ",\n  \"fill\": " + fills

@@ -17,8 +17,8 @@ public class Gate {
     private static final int TAKEN = 1 << 30;
     private static final int QUEUED = 1 << 29;
 
-    /** A microsecond or two, which is as long as most calls take, and less than being parked and woken. */
-    private static final int SPINS = 50;
+    /** Some ten microseconds: longer than most calls take, and much less than being parked and woken. */
+    private static final int SPINS = 400;
 
     private static final VarHandle STATE;
 

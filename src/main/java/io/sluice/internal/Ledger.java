@@ -219,7 +219,7 @@ public final class Ledger {
     // Who asks while a call takes bytes out does not wait for it to end. It answers in his place.
     private void answer() {
         if (asked) {
-            asked = confirmed < left && !isShared() && !tryConfirm();
+            asked = confirmed < left && !isShared() && !confirmSoon();
         }
         signal();
     }
@@ -342,6 +342,15 @@ public final class Ledger {
     private void confirm() {
         entering.takeAlone();
         compare();
+    }
+
+    // In a pipe that is never quiet the next call of the other end is under way when this one ends: without waiting for
+    // it, none would ever find the pipe so.
+    private boolean confirmSoon() {
+        for (int i = 0; i < SPINS / 2 && entering.isTaken(); i++) {
+            Thread.onSpinWait();
+        }
+        return tryConfirm();
     }
 
     private boolean tryConfirm() {
