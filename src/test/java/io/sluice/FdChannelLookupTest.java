@@ -9,8 +9,12 @@ import java.nio.channels.DatagramChannel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Looking up the descriptor behind a channel, often, at once, and while others do something else. */
 class FdChannelLookupTest {
@@ -41,6 +45,28 @@ class FdChannelLookupTest {
         }
         for (Started<Void> thread : started) {
             thread.result();
+        }
+    }
+
+    // As two relays of one direction each do, which are begun at once.
+    @ParameterizedTest
+    @EnumSource(Started.On.class)
+    void threadsThatAskForTheSameChannelAtOnceEachGetADescriptorOfIt(Started.On on) throws Exception {
+        try (Connection connection = Connection.tcp()) {
+            CyclicBarrier together = new CyclicBarrier(2);
+            Callable<Void> asking = () -> {
+                for (int round = 0; round < 500; round++) {
+                    together.await();
+                    Fd.of(connection.near()).close();
+                }
+                return null;
+            };
+            Started<Void> one = on.call(asking);
+            Started<Void> other = on.call(asking);
+            one.result();
+            other.result();
+            assertThat(connection.near().isBlocking()).isTrue();
+            assertThat(connection.near().isRegistered()).isFalse();
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 
@@ -23,7 +24,7 @@ import java.util.concurrent.TimeUnit;
  * speed. Rounds alternate; the table has medians and the ratio of Sluice's processor time to everybody's.
  *
  * <p>Arguments after {@code --relay}: {@code --rounds <n>}, {@code --mib <n>} sent in each, and {@code --capacities} to compare pipes of
- * several sizes, and ways of waiting, instead.
+ * several sizes, and ways of waiting, instead; {@code --only <part>} to compare only those whose names have that part with Sluice.
  */
 final class RelayComparison {
     private static final Path FOLDER = Path.of("target/benchmarks");
@@ -54,11 +55,13 @@ final class RelayComparison {
 
     private record Sample(double cpu, double speed) {}
 
+    private final String only;
     private final ServerSocketChannel server;
     private final List<Contestant> contestants = new ArrayList<>();
     private final Map<Contestant, List<Sample>> samples = new LinkedHashMap<>();
 
-    private RelayComparison() throws IOException {
+    private RelayComparison(String only) throws IOException {
+        this.only = only;
         server = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
         server.socket().setSoTimeout((int) TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
     }
@@ -67,15 +70,17 @@ final class RelayComparison {
         int rounds = 7;
         long mib = 2048;
         boolean capacities = false;
+        String only = "";
         for (int i = 1; i < args.length; i++) {
             switch (args[i]) {
                 case "--rounds" -> rounds = Integer.parseInt(args[++i]);
                 case "--mib" -> mib = Long.parseLong(args[++i]);
                 case "--capacities" -> capacities = true;
+                case "--only" -> only = args[++i];
                 default -> throw new IllegalArgumentException("no argument of the comparison of relays: " + args[i]);
             }
         }
-        RelayComparison comparison = new RelayComparison();
+        RelayComparison comparison = new RelayComparison(only);
         try {
             if (capacities) {
                 comparison.enterCapacities();
@@ -117,6 +122,9 @@ final class RelayComparison {
     }
 
     private void enter(String name, double target, Starter starter) {
+        if (!contestants.isEmpty() && !name.contains(only)) {
+            return;
+        }
         try {
             Contestant contestant = starter.start(name, target);
             contestants.add(contestant);
@@ -229,6 +237,8 @@ final class RelayComparison {
         long start = System.nanoTime();
         // A relay that hangs is ended, and its connections with it.
         Thread watchdog = Thread.ofVirtual().start(() -> endAfterPatience(contestant));
+        // The end of the stream follows when all has arrived: not every relay here hands on both at once.
+        CountDownLatch arrived = new CountDownLatch(1);
         FutureTask<Long> sending = new FutureTask<>(() -> {
             try (SocketChannel sender =
                     SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), contestant.port))) {
@@ -237,6 +247,7 @@ final class RelayComparison {
                     buffer.clear().limit((int) Math.min(BUFFER, left));
                     left -= sender.write(buffer);
                 }
+                arrived.await();
                 sender.shutdownOutput();
                 return (long) sender.read(buffer.clear());
             }
@@ -247,7 +258,12 @@ final class RelayComparison {
             ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
             for (int n; (n = receiver.read(buffer.clear())) >= 0; ) {
                 received += n;
+                if (received == bytes) {
+                    arrived.countDown();
+                }
             }
+        } finally {
+            arrived.countDown();
         }
         sending.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
         watchdog.interrupt();

@@ -2,6 +2,7 @@ package io.sluice.bench;
 
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
@@ -16,7 +17,6 @@ import io.netty.channel.epoll.EpollEventLoopGroup;
 import io.netty.channel.epoll.EpollMode;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.epoll.EpollSocketChannel;
-import io.netty.channel.socket.DuplexChannel;
 import io.sluice.flow.PipePool;
 import io.sluice.flow.Relay;
 import io.sluice.flow.RelayOptions;
@@ -202,7 +202,7 @@ final class RelayContestant {
 
             @Override
             public void userEventTriggered(ChannelHandlerContext context, Object event) {
-                ((DuplexChannel) to).shutdownOutput();
+                to.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(written -> to.shutdownOutput());
             }
         });
         from.read();

@@ -56,14 +56,17 @@ public final class ChannelFds {
      * @throws IOException if the channel is closed or its kind cannot be polled
      */
     public static int duplicate(SelectableChannel channel) throws IOException {
-        if (!channel.isBlocking()) {
-            return duplicateRegistered(channel);
-        }
-        channel.configureBlocking(false);
-        try {
-            return duplicateRegistered(channel);
-        } finally {
-            restoreBlocking(channel);
+        // Or another thread that duplicates it too would restore the mode before this one has registered it.
+        synchronized (channel.blockingLock()) {
+            if (!channel.isBlocking()) {
+                return duplicateRegistered(channel);
+            }
+            channel.configureBlocking(false);
+            try {
+                return duplicateRegistered(channel);
+            } finally {
+                restoreBlocking(channel);
+            }
         }
     }
 
