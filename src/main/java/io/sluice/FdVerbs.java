@@ -100,6 +100,12 @@ final class FdVerbs extends FdAccess {
     }
 
     @Override
+    public long tryWriteMore(Closeable to, MemorySegment from) throws IOException {
+        Side out = side(to);
+        return out.kind() == Fd.Kind.SOCKET && from.isNative() ? Moves.writeMore(out, from) : tryWrite(to, from);
+    }
+
+    @Override
     public long trySpliceMore(Closeable source, Closeable to, long max) throws IOException {
         Side in = side(source);
         Side out = side(to);

@@ -3,10 +3,12 @@ package io.sluice;
 import io.sluice.internal.Bounce;
 import io.sluice.internal.Hold;
 import io.sluice.internal.Ledger;
+import io.sluice.internal.SocketCalls;
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.ffi.Linux;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.nio.channels.ClosedChannelException;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -23,6 +25,7 @@ final class Moves {
     static final long CLOSED = Long.MIN_VALUE;
 
     private static final int FLAGS = Linux.SPLICE_F_NONBLOCK();
+    private static final int SEND_MORE = Linux.MSG_DONTWAIT() | Linux.MSG_NOSIGNAL() | Linux.MSG_MORE();
 
     /** An attempt that returns bytes, 0 for would block, −1 for the end of input. */
     @FunctionalInterface
@@ -130,6 +133,26 @@ final class Moves {
             return endOrNothing(n, from);
         }
         throw Failures.read((int) -n, from, into.byteSize());
+    }
+
+    /** As {@link #write}, from native memory to a socket to which more follows; a socket that is denied sendmsg is written to. */
+    static long writeMore(Side to, MemorySegment from) throws IOException {
+        long n;
+        if (!to.begin()) {
+            throw new ClosedChannelException();
+        }
+        try {
+            n = SocketCalls.send(to.number(), from.address(), from.byteSize(), SEND_MORE);
+        } finally {
+            to.end();
+            Reference.reachabilityFence(from);
+        }
+        if (n >= 0 || notAnError(n)) {
+            return Math.max(n, 0);
+        } else if (n == -Linux.EPERM() || n == -Linux.ENOSYS()) {
+            return write(to, from);
+        }
+        throw Failures.socket("sendmsg", to, from.byteSize() + " bytes, MSG_MORE", (int) -n);
     }
 
     static long write(Side to, MemorySegment from) throws IOException {

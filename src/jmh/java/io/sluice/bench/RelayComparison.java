@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
@@ -30,8 +31,8 @@ final class RelayComparison {
     private static final Path FOLDER = Path.of("target/benchmarks");
     private static final Path SOURCE = Path.of("src/jmh/java/io/sluice/bench/relay.c");
     private static final int BUFFER = 256 << 10;
-    private static final int USUAL = 256 << 10;
-    private static final long PATIENCE_SECONDS = 60;
+    private static final int USUAL = 1 << 20;
+    private static final long PATIENCE_SECONDS = 20;
 
     /** Warm-up, after which the compilers have done most of what they will. */
     private static final int WARM_UPS = 2;
@@ -97,7 +98,7 @@ final class RelayComparison {
         Files.createDirectories(FOLDER);
         enterJava("Sluice", Double.NaN, "sluice", USUAL);
         enterJava("Sluice, virtual thread", Double.NaN, "sluice-virtual", USUAL);
-        enter("C, splice", 1.05, this::twin);
+        enter("C, splice", 1.05, (name, target) -> twin(name, target, USUAL));
         enterJava("java.nio, 64 KiB direct", 0.7, "nio", 64 << 10);
         enterJava("java.nio, 256 KiB direct", 0.7, "nio", 256 << 10);
         enterJava("InputStream.transferTo", 0.5, "stream", 0);
@@ -108,9 +109,12 @@ final class RelayComparison {
     }
 
     private void enterCapacities() throws Exception {
-        enterJava("Sluice, 256 KiB", Double.NaN, "sluice", USUAL);
-        for (int kib : new int[] {16, 64, 128, 512, 1024}) {
+        enterJava("Sluice, 1024 KiB", Double.NaN, "sluice", USUAL);
+        for (int kib : new int[] {16, 64, 128, 256, 512}) {
             enterJava("Sluice, " + kib + " KiB", Double.NaN, "sluice", kib << 10);
+        }
+        for (int kib : new int[] {256, 1024}) {
+            enter("C, " + kib + " KiB", Double.NaN, (name, target) -> twin(name, target, kib << 10));
         }
         enterJava("Sluice, virtual thread", Double.NaN, "sluice-virtual", USUAL);
         enterJava("Sluice, two virtual threads", Double.NaN, "sluice-two-threads", USUAL);
@@ -152,7 +156,7 @@ final class RelayComparison {
                         Integer.toString(server.socket().getLocalPort())));
     }
 
-    private Contestant twin(String name, double target) throws Exception {
+    private Contestant twin(String name, double target, int capacity) throws Exception {
         Path program = FOLDER.resolve("relay").toAbsolutePath();
         Process gcc = new ProcessBuilder("gcc", "-O2", "-pthread", "-o", program.toString(), SOURCE.toString())
                 .inheritIO()
@@ -165,7 +169,7 @@ final class RelayComparison {
                 target,
                 program.toString(),
                 Integer.toString(server.socket().getLocalPort()),
-                Integer.toString(USUAL));
+                Integer.toString(capacity));
     }
 
     private Contestant haproxy(String name, double target) throws Exception {
@@ -249,7 +253,7 @@ final class RelayComparison {
                 }
                 arrived.await();
                 sender.shutdownOutput();
-                return (long) sender.read(buffer.clear());
+                return awaitEnd(sender, buffer);
             }
         });
         Thread.ofPlatform().daemon().start(sending);
@@ -273,6 +277,15 @@ final class RelayComparison {
         return (System.nanoTime() - start) / 1e9;
     }
 
+    // One that splices its last byte and then finds the stream at its end may close the connection hard.
+    private static long awaitEnd(SocketChannel sender, ByteBuffer buffer) throws IOException {
+        try {
+            return sender.read(buffer.clear());
+        } catch (SocketException reset) {
+            return -1;
+        }
+    }
+
     private static void endAfterPatience(Contestant contestant) {
         try {
             Thread.sleep(TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
@@ -285,9 +298,16 @@ final class RelayComparison {
     private void measure(int rounds, long bytes) throws Exception {
         for (int round = -WARM_UPS; round < rounds; round++) {
             System.out.print(round < 0 ? "warm-up " : "round " + (round + 1) + " of " + rounds + " ");
-            for (Contestant contestant : contestants) {
+            for (Contestant contestant : List.copyOf(contestants)) {
                 double before = contestant.cpuSeconds();
-                double seconds = transfer(contestant, bytes);
+                double seconds;
+                try {
+                    seconds = transfer(contestant, bytes);
+                } catch (IOException e) {
+                    contestants.remove(contestant);
+                    System.out.println("SKIPPED " + contestant.name + ", which stalls: " + e.getMessage());
+                    continue;
+                }
                 // A child that has just ended counts once it was waited for.
                 Thread.sleep(50);
                 double cpu = contestant.cpuSeconds() - before;

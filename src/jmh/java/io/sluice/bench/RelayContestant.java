@@ -190,8 +190,14 @@ final class RelayContestant {
     @SuppressWarnings("deprecation") // it is what is compared with
     private static void join(EpollSocketChannel from, EpollSocketChannel to, boolean splice) {
         if (splice) {
-            from.spliceTo(to, ALL).addListener(spliced -> to.shutdownOutput());
-            from.read();
+            from.spliceTo(to, ALL);
+            from.pipeline().addLast(new ChannelInboundHandlerAdapter() {
+                @Override
+                public void userEventTriggered(ChannelHandlerContext context, Object event) {
+                    to.shutdownOutput();
+                }
+            });
+            from.config().setAutoRead(true); // or it splices once
             return;
         }
         from.pipeline().addLast(new ChannelInboundHandlerAdapter() {

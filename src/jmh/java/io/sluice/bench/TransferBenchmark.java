@@ -73,8 +73,8 @@ final class TransferBenchmark {
     }
 
     static void run(String[] args) throws Exception {
-        long size = (args.length > 1 ? Long.parseLong(args[1]) : 256) << 20;
-        int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 7;
+        long size = (args.length > 1 ? Long.parseLong(args[1]) : 512) << 20;
+        int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 15;
         Path folder = Files.createTempDirectory("sluice-bench");
         try (ServerSocketChannel server = ServerSocketChannel.open()) {
             server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
@@ -71,6 +72,7 @@ public final class MasterPipe implements Closeable {
     final LongAdder written = new LongAdder();
     final LongAdder fallbacks = new LongAdder();
 
+    private final AtomicReference<@Nullable Pipe> spare = new AtomicReference<>();
     private volatile boolean closed;
 
     private MasterPipe(Pattern pattern, PipePool pool, long asked) {
@@ -189,6 +191,33 @@ public final class MasterPipe implements Closeable {
         return pipe == null ? 0 : Math.max(0, pipe.source().tryTeeTo(into, n));
     }
 
+    /** A pipe for a response: one that the last response left, or one of the pool's. */
+    Pipe takePipe() throws IOException {
+        Pipe last = spare.getAndSet(null);
+        return last == null ? pool.take() : last;
+    }
+
+    /**
+     * After a response.
+     *
+     * @param isEmpty whether all that was put into the pipe was taken out again; then the next response has it, and the kernel need not be
+     *     asked, as the pool would
+     */
+    void giveBackPipe(Pipe used, boolean isEmpty) throws IOException {
+        if (!isEmpty || !spare.compareAndSet(null, used)) {
+            pool.giveBack(used);
+        } else if (closed) {
+            giveBackSpare();
+        }
+    }
+
+    private void giveBackSpare() throws IOException {
+        Pipe last = spare.getAndSet(null);
+        if (last != null) {
+            pool.giveBack(last);
+        }
+    }
+
     /** Where bytes may be dropped, or null. */
     @Nullable
     Fd nullDevice() {
@@ -262,6 +291,7 @@ public final class MasterPipe implements Closeable {
     @Override
     public void close() throws IOException {
         closed = true;
+        giveBackSpare();
         if (pipe != null) {
             pipe.close();
         }

@@ -27,10 +27,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>SPLICE_F_MORE is set where more of the response is certain to follow, and never on its last bytes, which would wait 200 ms for more.
  *
- * <p><b>Failures.</b> A socket that is full is none. A call that fails before anything of the response was sent makes the rest of it come
- * from memory, as does a failure of the calls that do not touch the socket, at any time. If {@code splice} fails after that, or {@code
- * write} at all, the exception is thrown, {@link #sent} says how much the kernel has taken, and stepping again goes on from there, from
- * memory. ENOSYS and EPERM, where they mean every such call, end splicing for the process; EINVAL ends it for this sender.
+ * <p><b>Failures.</b> A socket that is full is none. A splice that fails before any other of the response has moved something makes all of it
+ * come from memory, as does a failure of the calls that do not touch the socket, at any time. If {@code splice} fails after that, or {@code
+ * write} or {@code sendmsg} at all, the exception is thrown, {@link #sent} says how much the kernel has taken, and stepping again goes on
+ * from there, from memory. ENOSYS and EPERM, where they mean every such call, end splicing for the process; EINVAL ends it for this sender.
  *
  * <p>To be used by one thread at a time. Responses that are alike allocate nothing.
  *
@@ -108,8 +108,8 @@ public final class PatternSender implements Closeable {
     }
 
     /**
-     * Begins a response that has a head, such as that of HTTP, and may begin anywhere in the repeated pattern, as a range does. A head of up
-     * to 4096 bytes takes the same way, and travels in the same segment as what follows it.
+     * Begins a response that has a head, such as that of HTTP, and may begin anywhere in the repeated pattern, as a range does. The head
+     * travels in the same segment as what follows it.
      *
      * @param head bytes to send first, which must stay as they are until the response is done
      * @param offset where in the repeated pattern the rest begins, in bytes
@@ -209,7 +209,7 @@ public final class PatternSender implements Closeable {
     }
 
     private long instead(ErrnoException failure) throws IOException {
-        if (sent() > 0) {
+        if (pipe.spliced() > 0) {
             throw failure;
         }
         try {
@@ -226,7 +226,7 @@ public final class PatternSender implements Closeable {
         long until = pattern.untilBeginning(phase);
         boolean splicesThen = pipe.isFor(left - until);
         long n = response.headLeft() > 0
-                ? writeWithHead(Math.min(left, splicesThen ? until : LEAST_SPLICED))
+                ? writeWithHead(Math.min(left, splicesThen ? until : LEAST_SPLICED), splicesThen)
                 : writePattern(phase, splicesThen && until > 0 ? until : left);
         master.written.add(n);
         return n;
@@ -242,16 +242,17 @@ public final class PatternSender implements Closeable {
         return access.tryWrite(socket, piece);
     }
 
-    // In one call, or the head would travel alone. The slice is kept, because responses that are alike write the same
+    // In one call, or with MSG_MORE, or the head would travel alone. The slice is kept, because responses that are
+    // alike write the same
     // one.
-    private long writeWithHead(long mostOfPattern) throws IOException {
+    private long writeWithHead(long mostOfPattern, boolean moreIsCertain) throws IOException {
         MemorySegment bounce = Bounce.take();
         try {
             long n = response.copy(bounce, Bounce.SIZE, mostOfPattern);
             if (n != bounced.byteSize() || bounce.address() != bounced.address()) {
                 bounced = bounce.asSlice(0, n);
             }
-            return access.tryWrite(socket, bounced);
+            return moreIsCertain ? access.tryWriteMore(socket, bounced) : access.tryWrite(socket, bounced);
         } finally {
             Bounce.giveBack(bounce);
         }

@@ -25,8 +25,8 @@ public final class PipePool implements Closeable {
     /** Below this, asking again would cost more than it brings. */
     private static final long SMALLEST = 8 << 10;
 
-    private static final int SHARED_IDLE = 64;
-    private static final long SHARED_CAPACITY = 256 << 10;
+    private static final int SHARED_IDLE = 16;
+    private static final long SHARED_CAPACITY = 1 << 20;
 
     private static final class Shared {
         static final PipePool POOL = new PipePool(SHARED_IDLE, SHARED_CAPACITY);
@@ -63,7 +63,7 @@ public final class PipePool implements Closeable {
     }
 
     /**
-     * The pool that jobs use which were given none: up to 64 idle pipes of 256 KiB.
+     * The pool that jobs use which were given none: up to 16 idle pipes of 1 MiB.
      *
      * @return the pool; closing it closes its idle pipes, and it stays usable without keeping any
      */

@@ -44,10 +44,6 @@ final class Response {
         return total - sent;
     }
 
-    MemorySegment head() {
-        return head;
-    }
-
     long headLeft() {
         return Math.max(0, head.byteSize() - sent);
     }

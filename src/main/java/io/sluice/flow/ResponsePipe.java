@@ -13,9 +13,6 @@ import org.jspecify.annotations.Nullable;
 
 /** The pipe in which a response is duplicated from the master, and from which it goes to the socket; where that fails, it is given up. */
 final class ResponsePipe {
-    /** Up to so much goes into a pipe together or not at all. */
-    private static final long PIPE_BUF = 4096;
-
     private final MasterPipe master;
     private final Response response;
     private final Fd socket;
@@ -56,15 +53,11 @@ final class ResponsePipe {
     }
 
     private boolean fill() throws IOException {
-        if (!isFor(response.patternLeft())) {
+        if (response.headLeft() > 0 || !isFor(response.patternLeft())) {
             return false;
         }
         try {
-            if (response.headLeft() > 0) {
-                fillWithHead();
-            } else {
-                fill(response.phase(), response.patternLeft());
-            }
+            fill(response.phase(), response.patternLeft());
         } catch (ErrnoException e) {
             Call.consider(e);
             giveUp();
@@ -72,13 +65,6 @@ final class ResponsePipe {
             giveUp(); // the master was closed; the socket has no part in this
         }
         return inPipe > 0;
-    }
-
-    // Alone, and sent with SPLICE_F_MORE: the kernel hands a socket 16 pages at a time, of which a head would take one.
-    private void fillWithHead() throws IOException {
-        if (response.sent() == 0 && response.headLeft() <= PIPE_BUF) {
-            inPipe = ownPipe().sink().tryWrite(response.head());
-        }
     }
 
     private void fill(long phase, long left) throws IOException {
@@ -102,7 +88,7 @@ final class ResponsePipe {
     }
 
     private Pipe ownPipe() throws IOException {
-        Pipe own = pipe == null ? master.pool.take() : pipe;
+        Pipe own = pipe == null ? master.takePipe() : pipe;
         pipe = own;
         return own;
     }
@@ -156,13 +142,14 @@ final class ResponsePipe {
         giveBack();
     }
 
-    /** Gives the pipe to the pool, which keeps it only if it is empty. */
+    /** Gives the pipe back, empty as far as is known here. */
     void giveBack() throws IOException {
         Pipe used = pipe;
+        boolean isEmpty = inPipe == 0 && !givenUp;
         pipe = null;
         inPipe = 0;
         if (used != null) {
-            master.pool.giveBack(used);
+            master.giveBackPipe(used, isEmpty);
         }
     }
 }

@@ -6,7 +6,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a {@link Fanout} does about a branch that has not delivered one step when the next is there. A step is what one pipe holds, 256 KiB
+ * What a {@link Fanout} does about a branch that has not delivered one step when the next is there. A step is what one pipe holds, 1 MiB
  * unless the fan-out was given other pipes.
  *
  * <p>Immutable, and safe for use by several threads.

@@ -31,6 +31,9 @@ public abstract class FdAccess {
     /** One {@code write}. */
     public abstract long tryWrite(Closeable to, MemorySegment from) throws IOException;
 
+    /** As {@link #tryWrite(Closeable, MemorySegment)}, where more follows: with {@code MSG_MORE} if it is a socket. */
+    public abstract long tryWriteMore(Closeable to, MemorySegment from) throws IOException;
+
     /** One {@code read}, or {@code pread} for an offset that is not negative; on a virtual thread made by another if it may wait for a disk. */
     public abstract long tryRead(Closeable from, long offset, MemorySegment into) throws IOException;
 

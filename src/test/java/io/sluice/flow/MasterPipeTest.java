@@ -239,6 +239,7 @@ class MasterPipeTest {
             sender.close();
             assertThat(pool.idle()).isZero();
             isWhole(master, pattern);
+            master.close(); // which had kept the clean one for the next response
             assertThat(pool.idle()).isEqualTo(1);
         }
     }
