@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -25,7 +26,7 @@ import java.util.stream.Stream;
  *
  * <p>Counted is the processor time of the thread that sends, as the scheduler accounts it: {@code /proc/<pid>/task/<tid>/schedstat}.
  *
- * <p>Arguments: {@code --httpterm}, then {@code --rounds <n>}, 5 unless given, and {@code --millis <n>} for one sample, 1000 unless given.
+ * <p>Arguments: {@code --httpterm}, then {@code --rounds <n>}, 7 unless given, {@code --least <n>} for the smallest body in bytes, and {@code --millis <n>} for one sample, 1000 unless given.
  */
 final class HttpTermBenchmark {
     private static final Path FOLDER = Path.of("target/benchmarks");
@@ -77,11 +78,13 @@ final class HttpTermBenchmark {
     private HttpTermBenchmark() {}
 
     static void run(String[] args) throws Exception {
-        int rounds = 5;
+        int rounds = 7;
         long millis = 1000;
+        long least = 0;
         for (int i = 1; i < args.length; i++) {
             switch (args[i]) {
                 case "--rounds" -> rounds = Integer.parseInt(args[++i]);
+                case "--least" -> least = Long.parseLong(args[++i]);
                 case "--millis" -> millis = Long.parseLong(args[++i]);
                 default -> throw new IllegalArgumentException("no argument of the HttpTerm benchmark: " + args[i]);
             }
@@ -98,6 +101,9 @@ final class HttpTermBenchmark {
             servers.forEach(server -> System.out.printf(Locale.ROOT, "  %-30s", server.sender.words));
             System.out.println("  to copy   to C");
             for (long size : SIZES) {
+                if (size < least) {
+                    continue;
+                }
                 Map<Sender, List<Sample>> samples = new EnumMap<>(Sender.class);
                 for (int round = 0; round < rounds; round++) {
                     for (Server server : servers) {
@@ -108,7 +114,7 @@ final class HttpTermBenchmark {
                 System.out.println(row(size, samples));
             }
             System.out.println(
-                    "CPU s/GiB of the sending thread, median (least); GiB/s by the clock. The ratios are those of medians.");
+                    "CPU s/GiB of the sending thread, median (least); GiB/s by the clock. The ratios are medians of those of each round.");
         } finally {
             servers.forEach(server -> server.process.destroy());
         }
@@ -208,12 +214,20 @@ final class HttpTermBenchmark {
                                 .min()
                                 .orElseThrow(),
                         median(some.stream().map(Sample::gibPerSecond).toList())))));
-        double master = cpu(samples.get(Sender.MASTER_PIPE));
-        row.append(String.format(Locale.ROOT, "  %.2f", master / cpu(samples.get(Sender.COPY))));
+        row.append(String.format(Locale.ROOT, "  %.2f", ratio(samples, Sender.COPY)));
         if (samples.containsKey(Sender.C)) {
-            row.append(String.format(Locale.ROOT, "      %.2f", master / cpu(samples.get(Sender.C))));
+            row.append(String.format(Locale.ROOT, "      %.2f", ratio(samples, Sender.C)));
         }
         return row.toString();
+    }
+
+    /** What the master pipe costs beside another sender: of neighbours in time, the median. */
+    private static double ratio(Map<Sender, List<Sample>> samples, Sender other) {
+        List<Sample> own = samples.get(Sender.MASTER_PIPE);
+        List<Sample> theirs = samples.get(other);
+        return median(IntStream.range(0, own.size())
+                .mapToObj(i -> own.get(i).cpuSecondsPerGiB / theirs.get(i).cpuSecondsPerGiB)
+                .toList());
     }
 
     private static double cpu(List<Sample> samples) {
