@@ -16,6 +16,8 @@ import java.io.OutputStream;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
@@ -56,8 +58,11 @@ final class TransferBenchmark {
     private final Path target;
     private final long size;
     private final ServerSocketChannel server;
+    private final ServerSocketChannel near;
 
-    private TransferBenchmark(Path folder, long size, ServerSocketChannel server) throws IOException {
+    private TransferBenchmark(Path folder, long size, ServerSocketChannel server, ServerSocketChannel near)
+            throws IOException {
+        this.near = near;
         this.folder = folder;
         this.size = size;
         this.server = server;
@@ -76,9 +81,11 @@ final class TransferBenchmark {
         long size = (args.length > 1 ? Long.parseLong(args[1]) : 512) << 20;
         int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 15;
         Path folder = Files.createTempDirectory("sluice-bench");
-        try (ServerSocketChannel server = ServerSocketChannel.open()) {
+        try (ServerSocketChannel server = ServerSocketChannel.open();
+                ServerSocketChannel near = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
             server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-            TransferBenchmark benchmark = new TransferBenchmark(folder, size, server);
+            near.bind(UnixDomainSocketAddress.of(folder.resolve("socket")));
+            TransferBenchmark benchmark = new TransferBenchmark(folder, size, server, near);
             System.out.printf(
                     Locale.ROOT,
                     "%d MiB, medians of %d alternating rounds after %d to warm up%n%n%-20s %-38s %-38s %8s %8s %8s%n",
@@ -97,6 +104,7 @@ final class TransferBenchmark {
                 }
             }
         } finally {
+            Files.deleteIfExists(folder.resolve("socket"));
             Files.deleteIfExists(folder.resolve("source"));
             Files.deleteIfExists(folder.resolve("target"));
             Files.delete(folder);
@@ -106,7 +114,18 @@ final class TransferBenchmark {
     private List<Job> jobs() {
         return List.of(
                 new Job("socket → file", 0.7, "FileChannel.transferFrom", this::socketToFile, this::transferFrom),
-                new Job("process → socket", 0.5, "InputStream.transferTo", this::childToSocket, this::streamToSocket),
+                new Job(
+                        "process → TCP",
+                        0.5,
+                        "InputStream.transferTo",
+                        () -> childTo(new Receiver()),
+                        () -> streamTo(new Receiver())),
+                new Job(
+                        "process → AF_UNIX",
+                        0.5,
+                        "InputStream.transferTo",
+                        () -> childTo(new Receiver(near)),
+                        () -> streamTo(new Receiver(near))),
                 new Job("file → file", 1.05, "FileChannel.transferTo", this::fileToFile, this::channelToFile),
                 new Job("file → socket", 1.05, "FileChannel.transferTo", this::fileToSocket, this::channelToSocket));
     }
@@ -190,8 +209,8 @@ final class TransferBenchmark {
         }
     }
 
-    private void childToSocket() throws Exception {
-        try (Receiver to = new Receiver();
+    private void childTo(Receiver receiver) throws Exception {
+        try (Receiver to = receiver;
                 Pipe pipe = Pipe.open()) {
             pipe.capacity(PIPE_OF_CHILD);
             Process child = cat().redirectOutput(pipe.sink().redirect()).start();
@@ -202,8 +221,8 @@ final class TransferBenchmark {
         }
     }
 
-    private void streamToSocket() throws Exception {
-        try (Receiver to = new Receiver()) {
+    private void streamTo(Receiver receiver) throws Exception {
+        try (Receiver to = receiver) {
             Process child = cat().start();
             try (InputStream in = child.getInputStream()) {
                 timed(() -> all(in.transferTo(Channels.newOutputStream(to.channel))));
@@ -280,19 +299,28 @@ final class TransferBenchmark {
 
     /** A connection that another thread empties. */
     private final class Receiver implements AutoCloseable {
-        final SocketChannel channel = SocketChannel.open(server.getLocalAddress());
-        private final SocketChannel far = server.accept();
-        private final FutureTask<Long> task = new FutureTask<>(() -> {
+        final SocketChannel channel;
+        private final SocketChannel far;
+        private final FutureTask<Long> task;
+
+        Receiver() throws IOException {
+            this(server);
+        }
+
+        Receiver(ServerSocketChannel on) throws IOException {
+            channel = SocketChannel.open(on.getLocalAddress());
+            far = on.accept();
+            task = new FutureTask<>(this::receive);
+            Thread.ofPlatform().daemon().start(task);
+        }
+
+        private long receive() throws IOException {
             ByteBuffer buffer = ByteBuffer.allocateDirect(BLOCK);
             long total = 0;
             for (int n; (n = far.read(buffer.clear())) >= 0; ) {
                 total += n;
             }
             return total;
-        });
-
-        Receiver() throws IOException {
-            Thread.ofPlatform().daemon().start(task);
         }
 
         void finish() throws Exception {
