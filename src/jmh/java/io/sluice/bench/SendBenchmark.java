@@ -14,11 +14,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 
 /**
  * {@code --send}: the ways of sending memory over a connection, in turn, several rounds of them, with the same in C, in one table.
  *
- * <p>Arguments: {@code --rounds <n>}, 3 unless given, and {@code --millis <n>} that each sample sends, 300 unless given. The receiver is
+ * <p>Arguments: {@code --rounds <n>}, 5 unless given, {@code --bytes <n>} for one size only, and {@code --millis <n>} that each sample sends, 300 unless given. The receiver is
  * another process, which reads. CPU seconds are those of the sending thread.
  */
 final class SendBenchmark {
@@ -40,27 +42,31 @@ final class SendBenchmark {
     private record Row(String network, int size, String way) {}
 
     private final Map<Row, List<Sample>> samples = new LinkedHashMap<>();
+    private final int[] sizes;
     private final int rounds;
     private final long millis;
     private final Path program;
 
-    private SendBenchmark(int rounds, long millis, Path program) {
+    private SendBenchmark(int rounds, long millis, int bytes, Path program) {
+        this.sizes = bytes == 0 ? SIZES : new int[] {bytes};
         this.rounds = rounds;
         this.millis = millis;
         this.program = program;
     }
 
     static void run(String[] args) throws IOException, InterruptedException {
-        int rounds = 3;
+        int rounds = 5;
         long millis = 300;
+        int bytes = 0;
         for (int i = 1; i < args.length; i++) {
             switch (args[i]) {
                 case "--rounds" -> rounds = Integer.parseInt(args[++i]);
+                case "--bytes" -> bytes = Integer.parseInt(args[++i]);
                 case "--millis" -> millis = Long.parseLong(args[++i]);
                 default -> throw new IllegalArgumentException("no argument of --send: " + args[i]);
             }
         }
-        SendBenchmark benchmark = new SendBenchmark(rounds, millis, SendNetwork.compile(FOLDER));
+        SendBenchmark benchmark = new SendBenchmark(rounds, millis, bytes, SendNetwork.compile(FOLDER));
         benchmark.measure();
         String table = benchmark.table();
         Files.writeString(FOLDER.resolve("send.txt"), table);
@@ -73,7 +79,7 @@ final class SendBenchmark {
                 // The first round is thrown away: it compiles.
                 for (int round = 0; round <= rounds; round++) {
                     System.out.print(network.words + ", round " + round + " of " + rounds + " ");
-                    for (int size : SIZES) {
+                    for (int size : sizes) {
                         System.out.print('.');
                         System.out.flush();
                         measure(network, sink, size, round > 0);
@@ -139,17 +145,31 @@ final class SendBenchmark {
 
     private String table() {
         StringBuilder table = new StringBuilder();
-        String line = "%-9s %8s  %-32s %18s  %18s  %7s%n";
-        table.append(line.formatted("network", "bytes", "way", "GiB/s", "CPU s/GiB", "copied"));
+        String line = "%-9s %8s  %-32s %18s  %18s  %7s  %9s  %7s%n";
+        table.append(line.formatted("network", "bytes", "way", "GiB/s", "CPU s/GiB", "copied", "speed / C", "CPU / C"));
         samples.forEach((row, all) -> table.append(line.formatted(
                 row.network,
                 row.size,
                 row.way,
                 range(all.stream().map(Sample::speed).toList()),
                 range(all.stream().map(Sample::cost).toList()),
-                all.isEmpty() ? "–" : "%.0f %%".formatted(100 * all.getLast().copied))));
-        table.append("Median (least – most). A way without figures does not work here.\n");
+                all.isEmpty() ? "–" : "%.0f %%".formatted(100 * all.getLast().copied),
+                toTwin(row, all, Sample::speed),
+                toTwin(row, all, Sample::cost))));
+        table.append(
+                "Median (least – most); ratios: the median of those of each round. A way without figures does not work"
+                        + " here.\n");
         return table.toString();
+    }
+
+    /** What it is of the same in C, of neighbours in time. */
+    private String toTwin(Row row, List<Sample> all, ToDoubleFunction<Sample> figure) {
+        List<Sample> inC = samples.getOrDefault(new Row(row.network, row.size, row.way + ", C"), List.of());
+        List<Double> ratios = IntStream.range(0, Math.min(all.size(), inC.size()))
+                .mapToObj(i -> figure.applyAsDouble(all.get(i)) / figure.applyAsDouble(inC.get(i)))
+                .sorted()
+                .toList();
+        return ratios.isEmpty() ? "" : String.format(Locale.ROOT, "%.2f", ratios.get(ratios.size() / 2));
     }
 
     private static String range(List<Double> values) {

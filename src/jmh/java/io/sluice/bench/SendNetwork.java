@@ -38,7 +38,7 @@ enum SendNetwork {
         /** The same work in C. */
         Sample twin(String way, int size, long millis) throws IOException, InterruptedException {
             String[] words = output(
-                            program.toString(),
+                            (way.startsWith("sendZc") ? program.resolveSibling("uring") : program).toString(),
                             way,
                             address,
                             Integer.toString(port),
@@ -63,6 +63,8 @@ enum SendNetwork {
         Path program = folder.resolve("send").toAbsolutePath();
         Files.createDirectories(folder);
         output("gcc", "-O2", "-o", program.toString(), SOURCE.toString());
+        String uring = SOURCE.resolveSibling("uring.c").toString();
+        output("gcc", "-O2", "-pthread", "-o", program.resolveSibling("uring").toString(), uring);
         return program;
     }
 

@@ -48,16 +48,17 @@ enum SendWay {
             return new Lent(Sender.over(channel, Method.MSG_ZEROCOPY), size);
         }
     },
-    SEND_ZC("SEND_ZC", null) {
+    SEND_ZC("SEND_ZC", "sendZc") {
         @Override
         Course begin(SocketChannel channel, int size) throws IOException {
             return new Lent(Sender.over(channel, Method.SEND_ZC), size);
         }
     },
-    SEND_ZC_REGISTERED("SEND_ZC, registered buffers", null) {
+    /** Not by a sender: by requests of its own. */
+    SEND_ZC_REGISTERED("SEND_ZC, registered buffers", "sendZcRegistered") {
         @Override
-        Course begin(SocketChannel channel, int size) {
-            throw new UnsupportedOperationException("no sender registers buffers yet");
+        Course begin(SocketChannel channel, int size) throws IOException {
+            return new RegisteredCourse(channel, size, slots(size));
         }
     },
     CHOSEN("what a sender chooses", null) {
@@ -73,12 +74,16 @@ enum SendWay {
 
     final String words;
 
-    /** What it is called in {@code send.c}, or null. */
+    /** What it is called in {@code send.c} or {@code uring.c}, or null. */
     final String twin;
 
     SendWay(String words, String twin) {
         this.words = words;
         this.twin = twin;
+    }
+
+    private static int slots(int size) {
+        return Math.clamp(IN_FLIGHT / size, 4, MOST_SLOTS);
     }
 
     /** Messages over one connection, one after the other. */
@@ -152,7 +157,7 @@ enum SendWay {
 
         Lent(Sender sender, int size) {
             this.sender = sender;
-            int slots = Math.clamp(IN_FLIGHT / size, 4, MOST_SLOTS);
+            int slots = slots(size);
             memory = new MemorySegment[slots];
             loans = new Loan[slots];
             for (int i = 0; i < slots; i++) {

@@ -35,7 +35,7 @@ import org.openjdk.jmh.annotations.TearDown;
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class UringSendBenchmark {
     private static final int ENTRIES = 8;
-    private static final int COMPLETIONS = 256;
+    private static final int COMPLETIONS = 512;
 
     /** Sends whose notifications may be due at once; as many as make the peer acknowledge without delay. */
     private static final int DEPTH = 64;

@@ -3,7 +3,11 @@
  *
  *     uring <form> <bytes> <samples> <milliseconds per sample>
  *
- * One line per sample: nanoseconds and CPU nanoseconds of the sending thread per send, and the share of the sends that the kernel
+ *     uring <form> <address> <port> <bytes> <milliseconds>
+ *
+ * does what send.c does with sendZc or sendZcRegistered, and prints the same: bytes, seconds, CPU seconds, share that was copied.
+ *
+ * Otherwise one line per sample: nanoseconds and CPU nanoseconds of the sending thread per send, and the share of the sends that the kernel
  * copied after all. The first sample is thrown away. The peer reads on a thread of its own, over loopback.
  */
 #define _GNU_SOURCE
@@ -20,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ENTRIES = 8, COMPLETIONS = 256, DEPTH = 64, BATCH = 8, PEER = 1 << 20 };
+enum { ENTRIES = 8, COMPLETIONS = 512, DEPTH = 64, BATCH = 8, PEER = 1 << 20 };
 
 static int ring, near, far;
 static size_t size;
@@ -201,7 +205,88 @@ static void sample(const struct form *form, double nanos, int print) {
     }
 }
 
+enum { IN_FLIGHT = 8 << 20, MOST_SLOTS = 64, LONGEST = 1 << 20 };
+
+static unsigned due[MOST_SLOTS];
+
+static void take_of_slots(void) {
+    unsigned head = *completion_head;
+    while (head != __atomic_load_n(completion_tail, __ATOMIC_ACQUIRE)) {
+        struct io_uring_cqe *completion = &completions[head & (params.cq_entries - 1)];
+        if (completion->flags & IORING_CQE_F_NOTIF) {
+            notified++;
+            copied += (completion->res & IORING_NOTIF_USAGE_ZC_COPIED) != 0;
+            due[completion->user_data]--;
+        } else if (completion->res <= 0) {
+            errno = -completion->res;
+            fail("SEND_ZC");
+        }
+        __atomic_store_n(completion_head, ++head, __ATOMIC_RELEASE);
+    }
+}
+
+static void await_slot(unsigned slot) {
+    for (take_of_slots(); due[slot] > 0; take_of_slots()) {
+        submit(0, 1);
+    }
+}
+
+/* The slots are used in turn, each when all its notifications have come. */
+static int send_over(int registered, const char *address, int port, double nanos) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    inet_pton(AF_INET, address, &to.sin_addr);
+    near = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(near, (void *)&to, sizeof to)) {
+        fail("connect");
+    }
+    unsigned slots = IN_FLIGHT / size < 4 ? 4 : IN_FLIGHT / size > MOST_SLOTS ? MOST_SLOTS : IN_FLIGHT / size;
+    memory = mmap(NULL, slots * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    memset(memory, 7, slots * size);
+    open_ring();
+    struct iovec ranges[MOST_SLOTS];
+    for (unsigned i = 0; i < slots; i++) {
+        ranges[i] = (struct iovec){memory + i * size, size};
+    }
+    if (registered && syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, ranges, slots) < 0) {
+        fail("io_uring_register");
+    }
+    double bytes = 0, start = now(CLOCK_MONOTONIC), cpu = now(CLOCK_THREAD_CPUTIME_ID);
+    for (unsigned slot = 0; now(CLOCK_MONOTONIC) - start < nanos; slot = (slot + 1) % slots) {
+        await_slot(slot);
+        for (size_t done = 0; done < size; done += LONGEST) {
+            struct io_uring_sqe *request = prepare_send();
+            request->addr = (unsigned long)(memory + slot * size + done);
+            request->len = size - done < LONGEST ? size - done : LONGEST;
+            request->user_data = slot;
+            if (registered) {
+                request->ioprio |= IORING_RECVSEND_FIXED_BUF;
+                request->buf_index = slot;
+            }
+            due[slot]++;
+            submit(1, 1);
+            take_of_slots();
+        }
+        bytes += size;
+    }
+    for (unsigned i = 0; i < slots; i++) {
+        await_slot(i);
+    }
+    cpu = now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    shutdown(near, SHUT_WR);
+    char answer;
+    if (read(near, &answer, 1) != 1) {
+        fail("answer");
+    }
+    printf("%.0f %.6f %.6f %.3f\n", bytes, (now(CLOCK_MONOTONIC) - start) / 1e9, cpu / 1e9,
+           notified ? (double)copied / notified : 0.0);
+    return 0;
+}
+
 int main(int argc, char **argv) {
+    if (argc == 6) {
+        size = strtoul(argv[4], NULL, 10);
+        return send_over(strcmp(argv[1], "sendZcRegistered") == 0, argv[2], atoi(argv[3]), atof(argv[5]) * 1e6);
+    }
     if (argc != 5) {
         fprintf(stderr, "usage: uring <form> <bytes> <samples> <milliseconds>\n");
         return 2;

@@ -83,6 +83,9 @@ final class UringEngine implements Engine {
     private volatile int copiesInARow;
     private boolean closed;
 
+    /** The last send found no room for all of it. */
+    private boolean wasFull;
+
     private UringEngine(Fd socket, Uring ring, int completions) {
         this.socket = socket;
         this.write = new WriteEngine(socket);
@@ -176,7 +179,8 @@ final class UringEngine implements Engine {
             int submitted;
             int place;
             try {
-                if (ring.inFlight() > 0 && WaitCalls.poll(fd, Linux.POLLOUT(), 0) == 0) {
+                // A send for which there is no room would be answered by a notification too.
+                if (wasFull && ring.inFlight() > 0 && WaitCalls.poll(fd, Linux.POLLOUT(), 0) == 0) {
                     hold.released(true);
                     return 0;
                 }
@@ -193,6 +197,7 @@ final class UringEngine implements Engine {
             }
             awaitAnswer(place);
             int n = result;
+            wasFull = n <= 0 || n < wanted(length, lengths);
             if (n > 0) {
                 return n;
             } else if (n == 0 || n == -Linux.EAGAIN() || n == -Linux.EINTR()) {
@@ -260,9 +265,20 @@ final class UringEngine implements Engine {
             refused = true;
             return COPY_INSTEAD;
         }
-        long bytes = lengths == null ? length : Arrays.stream(lengths).sum();
+        long bytes = wanted(length, lengths);
         String operation = lengths == null ? " bytes, IORING_OP_SEND_ZC" : " bytes, IORING_OP_SENDMSG_ZC";
         throw access.failure("io_uring_enter", socket, bytes + operation, errno);
+    }
+
+    private static long wanted(long length, long @Nullable [] lengths) {
+        if (lengths == null) {
+            return length;
+        }
+        long sum = 0;
+        for (int i = 0; i < Math.min(lengths.length, MAX_RANGES); i++) {
+            sum += lengths[i];
+        }
+        return sum;
     }
 
     @Override
