@@ -9,6 +9,7 @@ import io.sluice.loan.Loan;
 import io.sluice.loan.PageArena;
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -172,10 +173,23 @@ public final class Gather implements Closeable {
      *
      * @param file its path
      * @return this
+     * @throws IllegalArgumentException if this is no regular file, or one that does not say how long it is, as those of {@code /proc}
      * @throws IOException if it cannot be opened
      */
     public Gather file(Path file) throws IOException {
-        return file(file, 0, Files.size(file));
+        long length = Files.size(file);
+        if (length == 0 && Files.isRegularFile(file) && hasContent(file)) {
+            throw new IllegalArgumentException(
+                    file
+                            + " says that it has no bytes, and has some, as files of /proc do: read it, and add what was read with bytes()");
+        }
+        return file(file, 0, length);
+    }
+
+    private static boolean hasContent(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            return in.read() >= 0;
+        }
     }
 
     /**

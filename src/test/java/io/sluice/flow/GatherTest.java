@@ -9,6 +9,7 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -194,6 +195,21 @@ class GatherTest {
         }
         assertThat(Files.readAllBytes(target))
                 .isEqualTo(joined(HEADER, Arrays.copyOfRange(there, 2, there.length), TRAILER));
+    }
+
+    @Test
+    @DisplayName("lesson 9: a whole file that does not say how long it is is refused, and an empty one is not")
+    void aWholePseudoFileIsRefused() throws Exception {
+        Path target = folder.resolve("target");
+        Path empty = Files.createFile(folder.resolve("empty"));
+        try (Fd out = Fd.open(target, CREATE, WRITE);
+                Gather gather = Gather.to(out, pool)) {
+            assertThatThrownBy(() -> gather.file(Path.of("/proc/self/status")))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("/proc/self/status says that it has no bytes, and has some")
+                    .hasMessageContaining("bytes()");
+            assertThat(gather.bytes(HEADER).file(empty).bytes(TRAILER).run()).isEqualTo(HEADER.length + TRAILER.length);
+        }
     }
 
     @Test
