@@ -12,12 +12,14 @@ public final class Benchmarks {
     public static void main(String[] args) throws Exception {
         String first = args.length == 0 ? "--overhead" : args[0];
         switch (first) {
+            case "--all" -> Suite.run(args);
             case "--crossover" -> Crossover.run(args);
             case "--fanout" -> FanoutComparison.run(args);
             case "--gather" -> GatherComparison.run(args);
             case "--httpterm" -> HttpTermBenchmark.run(args);
             case "--ladder" -> Ladder.run(args);
-            case "--relay" -> RelayComparison.run(args);
+            case "--relay", "--capacities" -> RelayComparison.run(args);
+            case "--report" -> Report.run(args);
             case "--send" -> SendBenchmark.run(args);
             case "--transfer" -> TransferBenchmark.run(args);
             default -> {

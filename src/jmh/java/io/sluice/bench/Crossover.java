@@ -9,8 +9,8 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * From which size on lending pays, by who takes the bytes: each size written and lent in turn, several rounds.
@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
  * --folder <path>} of the file that is spliced to, target/benchmarks.
  */
 final class Crossover {
-    private static final Path FOLDER = Path.of("target/benchmarks");
+    private static final Path FOLDER = Json.FOLDER;
     private static final int[] SIZES = IntStream.of(1, 2, 4, 8, 16, 32, 64, 256, 1024)
             .map(kib -> kib << 10)
             .toArray();
@@ -27,34 +27,30 @@ final class Crossover {
     private static final String ROW = "%-9s  %-20s  %-20s  %7s   %-22s  %-22s  %7s%n";
 
     /** What was measured of one way. */
-    private record Way(List<Double> speeds, List<Double> costs) {
+    private record Way(List<Double> gibPerSecond, List<Double> cpuSecondsPerGib) {
         Way() {
             this(new ArrayList<>(), new ArrayList<>());
         }
 
         void add(Delivery delivery, Effort effort) {
             double gib = delivery.bytes() / (double) (1 << 30);
-            speeds.add(gib / effort.seconds());
-            costs.add(effort.cpu() / gib);
+            gibPerSecond.add(gib / effort.seconds());
+            cpuSecondsPerGib.add(effort.cpu() / gib);
         }
 
         double speed() {
-            return Measurements.median(speeds);
+            return Measurements.median(gibPerSecond);
         }
 
         double cost() {
-            return Measurements.median(costs);
+            return Measurements.median(cpuSecondsPerGib);
         }
     }
 
-    private record Row(Consumer consumer, int size, Way written, Way lent) {
-        String json() {
-            return "    {\"consumer\": \"" + consumer + "\", \"size\": " + size + ", \"write\": {\"gibPerSecond\": "
-                    + written.speeds + ", \"cpuSecondsPerGib\": " + written.costs + "}, \"lend\": {\"gibPerSecond\": "
-                    + lent.speeds
-                    + ", \"cpuSecondsPerGib\": " + lent.costs + "}}";
-        }
-    }
+    private record Row(Consumer consumer, int size, Way write, Way lend) {}
+
+    /** As written down. */
+    private record Form(String machine, List<Row> rows) {}
 
     private final List<Row> rows = new ArrayList<>();
     private Set<Consumer> consumers = EnumSet.allOf(Consumer.class);
@@ -92,26 +88,20 @@ final class Crossover {
                 System.out.flush();
                 Row row = new Row(consumer, size, new Way(), new Way());
                 for (int round = 0; round < rounds; round++) {
-                    sample(consumer, size, false, row.written, processors);
-                    sample(consumer, size, true, row.lent, processors);
+                    sample(consumer, size, false, row.write, processors);
+                    sample(consumer, size, true, row.lend, processors);
                 }
                 rows.add(row);
             }
             System.out.println();
         }
-        Path file = FOLDER.resolve("crossover.json");
-        Files.writeString(
-                file,
-                rows.stream()
-                        .map(Row::json)
-                        .collect(Collectors.joining(
-                                ",\n", "{\n  \"machine\": \"" + machine + "\",\n  \"rows\": [\n", "\n  ]\n}\n")));
+        Json.write("crossover", new Form(machine, rows));
         consumers.forEach(consumer -> System.out.println(table(consumer)));
         System.out.println("""
 
                 Median (least – most) of %d samples in turn. Each piece is filled before it is sent. The processor time is that of the
                 writer, the reader and, of TCP, its peer; writer and reader have a processor each where there are two. The pipe holds 256
-                KiB. All samples: %s""".formatted(rounds, file));
+                KiB. All samples: %s""".formatted(rounds, Json.file("crossover")));
     }
 
     private void warmUp(Consumer consumer, int[] processors) throws IOException, InterruptedException {
@@ -138,15 +128,42 @@ final class Crossover {
         for (Row row : of) {
             table.append(row(
                     (row.size >> 10) + " KiB",
-                    Measurements.range(row.written.speeds, "%.2f"),
-                    Measurements.range(row.lent.speeds, "%.2f"),
-                    String.format(Locale.ROOT, "%.2f ×", row.lent.speed() / row.written.speed()),
-                    Measurements.range(row.written.costs, "%.3f"),
-                    Measurements.range(row.lent.costs, "%.3f"),
-                    String.format(Locale.ROOT, "%.2f ×", row.lent.cost() / row.written.cost())));
+                    Measurements.range(row.write.gibPerSecond, "%.2f"),
+                    Measurements.range(row.lend.gibPerSecond, "%.2f"),
+                    String.format(Locale.ROOT, "%.2f ×", row.lend.speed() / row.write.speed()),
+                    Measurements.range(row.write.cpuSecondsPerGib, "%.3f"),
+                    Measurements.range(row.lend.cpuSecondsPerGib, "%.3f"),
+                    String.format(Locale.ROOT, "%.2f ×", row.lend.cost() / row.write.cost())));
         }
         return table + "Lending is faster " + from(of, true) + ", and takes less processor time " + from(of, false)
                 + ".";
+    }
+
+    /** What was written down: by whom from which size on lending pays, and where it was measured. */
+    static String markdown() throws IOException {
+        Form form = Json.read("crossover", Form.class);
+        List<List<String>> lines = Stream.of(Consumer.values())
+                .map(consumer -> form.rows.stream()
+                        .filter(row -> row.consumer == consumer)
+                        .toList())
+                .filter(of -> !of.isEmpty())
+                .map(of -> List.of(
+                        of.getFirst().consumer.words, of.getFirst().consumer.fate, from(of, true), from(of, false)))
+                .toList();
+        List<String> head = List.of("consumer", "lent pages are", "lending is faster", "and takes less processor time");
+        return new Table(head, lines).markdown() + "\n`--crossover` on " + form.machine + ", medians, rounds: "
+                + rounds(form) + ".\n";
+    }
+
+    static int rounds() throws IOException {
+        return rounds(Json.read("crossover", Form.class));
+    }
+
+    private static int rounds(Form form) {
+        return form.rows.stream()
+                .mapToInt(row -> row.lend.gibPerSecond.size())
+                .min()
+                .orElse(0);
     }
 
     /** The least size of which, and of all larger ones, it is true. */
@@ -159,7 +176,7 @@ final class Crossover {
     }
 
     private static boolean wins(Row row, boolean speed) {
-        return speed ? row.lent.speed() > row.written.speed() : row.lent.cost() < row.written.cost();
+        return speed ? row.lend.speed() > row.write.speed() : row.lend.cost() < row.write.cost();
     }
 
     private static String row(Object... cells) {

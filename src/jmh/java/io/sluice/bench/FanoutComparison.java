@@ -16,22 +16,27 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * One stream of a child process to several sinks: {@link Fanout} beside a loop that reads it once into a direct buffer and writes it to each.
- * What counts is what one more branch costs. Arguments: {@code --fanout [rounds [MiB]]}.
+ * What counts is what one more branch costs. Arguments: {@code --fanout}, then {@code --rounds <n>} and {@code --mib <n>}.
  */
 final class FanoutComparison {
-    private static final Path FOLDER = Path.of("target/benchmarks");
-    private static final int[] BRANCHES = {1, 2, 4, 8};
+    private static final Path FOLDER = Json.FOLDER;
+    private static final int[] BRANCHES = {0, 1, 2, 4, 8};
     private static final int STEP = 256 << 10;
     private static final double GIB = 1 << 30;
 
     /** Where the stream goes to, each in another process that throws it away. */
     private enum Sinks {
-        PIPES,
-        TCP
+        PIPES("pipes"),
+        TCP("TCP");
+
+        final String words;
+
+        Sinks(String words) {
+            this.words = words;
+        }
     }
 
     private final Peers peers;
@@ -43,64 +48,52 @@ final class FanoutComparison {
     }
 
     static void run(String[] args) throws Exception {
-        int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 5;
-        long bytes = (args.length > 2 ? Long.parseLong(args[2]) : 1024) << 20;
+        Options options = Options.of(args, "--rounds", "--mib");
+        long bytes = (long) options.number("--mib", 1024) << 20;
         try (Peers peers = new Peers(FOLDER)) {
-            FanoutComparison comparison = new FanoutComparison(peers, bytes);
-            System.out.println("""
-                    A child's output to /dev/null and to so many branches. CPU s/GiB of the JVM, median (least–most); per branch: what
-                    each branch more than none adds.
-                    """);
+            FanoutComparison fanout = new FanoutComparison(peers, bytes);
+            Comparison comparison = Comparison.of(
+                    "fanout",
+                    "What does each branch more than none cost that a child's output goes to, beside /dev/null?",
+                    args,
+                    "CPU s/GiB per branch",
+                    "CPU s/GiB",
+                    "GiB/s");
             for (Sinks sinks : Sinks.values()) {
-                comparison.table(sinks, rounds);
+                System.out.println(sinks.words);
+                fanout.measure(sinks, options.number("--rounds", 5), comparison);
             }
+            comparison.finish();
         }
     }
 
-    private void table(Sinks sinks, int rounds) throws Exception {
-        Stopwatch watch = new Stopwatch().way("tee 0", () -> tee(sinks, 0)).way("write 0", () -> write(sinks, 0));
+    private void measure(Sinks sinks, int rounds, Comparison comparison) throws Exception {
+        Stopwatch watch = new Stopwatch();
         for (int branches : BRANCHES) {
             watch.way("tee " + branches, () -> tee(sinks, branches));
             watch.way("write " + branches, () -> write(sinks, branches));
         }
         watch.measure(rounds);
-        System.out.printf(
-                Locale.ROOT,
-                "%-5s %8s  %-22s %-22s %9s %9s  %10s %10s %6s%n",
-                sinks,
-                "branches",
-                "tee, CPU s/GiB",
-                "write, CPU s/GiB",
-                "GiB/s",
-                "GiB/s",
-                "per branch",
-                "per branch",
-                "ratio");
-        double units = bytes / GIB;
-        row(watch, 0, units);
         for (int branches : BRANCHES) {
-            row(watch, branches, units);
+            String row = sinks.words + ", " + branches;
+            add(watch, branches, "tee ", row, "Fanout", comparison);
+            add(watch, branches, "write ", row, "read, write to each", comparison);
         }
-        System.out.println();
     }
 
-    private static void row(Stopwatch watch, int branches, double units) {
-        String tee = "tee " + branches;
-        String write = "write " + branches;
-        double teeEach = (watch.cpuSeconds(tee) - watch.cpuSeconds("tee 0")) / units / branches;
-        double writeEach = (watch.cpuSeconds(write) - watch.cpuSeconds("write 0")) / units / branches;
-        System.out.printf(
-                Locale.ROOT,
-                "%5s %8d  %-22s %-22s %9.2f %9.2f  %10s %10s %6s%n",
-                "",
-                branches,
-                watch.cpu(tee, units),
-                watch.cpu(write, units),
-                units / watch.seconds(tee),
-                units / watch.seconds(write),
-                branches == 0 ? "" : String.format(Locale.ROOT, "%.3f", teeEach),
-                branches == 0 ? "" : String.format(Locale.ROOT, "%.3f", writeEach),
-                branches == 0 ? "" : String.format(Locale.ROOT, "%.2f", teeEach / writeEach));
+    private void add(Stopwatch watch, int branches, String way, String row, String contestant, Comparison comparison) {
+        double units = bytes / GIB;
+        List<Double> cpu = watch.cpuSeconds(way + branches);
+        List<Double> without = watch.cpuSeconds(way + 0);
+        List<Double> seconds = watch.seconds(way + branches);
+        for (int i = 0; i < cpu.size(); i++) {
+            comparison.add(
+                    row,
+                    contestant,
+                    (cpu.get(i) - without.get(i)) / units / branches,
+                    cpu.get(i) / units,
+                    units / seconds.get(i));
+        }
     }
 
     /** A sink, and what is to be closed for the process behind it to end. */

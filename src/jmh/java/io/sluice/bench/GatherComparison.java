@@ -7,17 +7,18 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 
 /**
  * Header, file and trailer to a socket, response after response: {@link Gather} beside the JDK's way, {@code write}, {@code transferTo} and
- * {@code write}, and beside a copy, in which all three are put into one buffer that is written. Arguments: {@code --gather [rounds [MiB]]}.
+ * {@code write}, and beside a copy, in which all three are put into one buffer that is written. Arguments: {@code --gather}, then {@code
+ * --rounds <n>} and {@code --mib <n>} of files in each.
  */
 final class GatherComparison {
-    private static final Path FOLDER = Path.of("target/benchmarks");
+    private static final Path FOLDER = Json.FOLDER;
     private static final int[] SIZES = {1 << 10, 8 << 10, 64 << 10, 512 << 10, 4 << 20};
     private static final int MOST_RESPONSES = 50_000;
     private static final double MICROS = 1e-6;
+    private static final double GIB = 1 << 30;
     private static final byte[] HEADER = ("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
                     + "Transfer-Encoding: chunked\r\nServer: bench\r\n\r\n100000\r\n")
             .getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
@@ -26,45 +27,42 @@ final class GatherComparison {
     private GatherComparison() {}
 
     static void run(String[] args) throws Exception {
-        int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 5;
-        long bytes = (args.length > 2 ? Long.parseLong(args[2]) : 1024) << 20;
-        System.out.println(
-                "Header, file and trailer to a TCP socket. CPU µs per response of the JVM, median (least–most).\n");
-        System.out.printf(
-                Locale.ROOT,
-                "%10s  %-26s %-26s %-26s %7s %7s%n",
-                "file",
-                "Gather",
-                "write, transferTo, write",
-                "read, one write",
-                "/ JDK",
-                "/ copy");
+        Options options = Options.of(args, "--rounds", "--mib");
+        long bytes = (long) options.number("--mib", 1024) << 20;
+        Comparison comparison = Comparison.of(
+                "gather",
+                "What does a response of header, file and trailer to a TCP socket cost?",
+                args,
+                "CPU µs per response",
+                "GiB/s");
         try (Peers peers = new Peers(FOLDER)) {
             for (int size : SIZES) {
+                System.out.println(Comparison.size(size));
                 Path file = Files.write(FOLDER.resolve("body"), new byte[size]);
                 int responses = (int) Math.max(1, Math.min(MOST_RESPONSES, bytes / size));
-                row(peers, file, size, responses, rounds);
+                compare(peers, file, size, responses, options.number("--rounds", 5), comparison);
                 Files.delete(file);
             }
         }
+        comparison.finish();
     }
 
-    private static void row(Peers peers, Path file, int size, int responses, int rounds) throws Exception {
+    private static void compare(Peers peers, Path file, int size, int responses, int rounds, Comparison comparison)
+            throws Exception {
         Stopwatch watch = new Stopwatch()
-                .way("gather", () -> gather(peers, file, size, responses))
-                .way("jdk", () -> jdk(peers, file, size, responses))
-                .way("copy", () -> copy(peers, file, size, responses))
+                .way("Gather", () -> gather(peers, file, size, responses))
+                .way("write, transferTo, write", () -> jdk(peers, file, size, responses))
+                .way("read, one write", () -> copy(peers, file, size, responses))
                 .measure(rounds);
-        double units = responses * MICROS;
-        System.out.printf(
-                Locale.ROOT,
-                "%10d  %-26s %-26s %-26s %7.2f %7.2f%n",
-                size,
-                watch.cpu("gather", units),
-                watch.cpu("jdk", units),
-                watch.cpu("copy", units),
-                watch.cpuSeconds("gather") / watch.cpuSeconds("jdk"),
-                watch.cpuSeconds("gather") / watch.cpuSeconds("copy"));
+        for (String way : watch.ways()) {
+            for (int i = 0; i < rounds; i++) {
+                comparison.add(
+                        Comparison.size(size),
+                        way,
+                        watch.cpuSeconds(way).get(i) / responses / MICROS,
+                        (double) size * responses / GIB / watch.seconds(way).get(i));
+            }
+        }
     }
 
     private static void gather(Peers peers, Path file, int size, int responses) throws Exception {

@@ -10,14 +10,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -26,10 +22,11 @@ import java.util.stream.Stream;
  *
  * <p>Counted is the processor time of the thread that sends, as the scheduler accounts it: {@code /proc/<pid>/task/<tid>/schedstat}.
  *
- * <p>Arguments: {@code --httpterm}, then {@code --rounds <n>}, 7 unless given, {@code --least <n>} for the smallest body in bytes, and {@code --millis <n>} for one sample, 1000 unless given.
+ * <p>Arguments: {@code --httpterm}, then {@code --rounds <n>}, 7 unless given, {@code --least <n>} for the smallest
+ * body in bytes, and {@code --millis <n>} for one sample, 1000 unless given.
  */
 final class HttpTermBenchmark {
-    private static final Path FOLDER = Path.of("target/benchmarks");
+    private static final Path FOLDER = Json.FOLDER;
     private static final Path SOURCE = Path.of("src/jmh/java/io/sluice/bench/httpterm.c");
     private static final Path PROGRAM = Path.of("docs/examples/HttpTerm.java");
     private static final long[] SIZES = {1 << 10, 4 << 10, 16 << 10, 32 << 10, 64 << 10, 256 << 10, 1 << 20, 10 << 20};
@@ -78,49 +75,45 @@ final class HttpTermBenchmark {
     private HttpTermBenchmark() {}
 
     static void run(String[] args) throws Exception {
-        int rounds = 7;
-        long millis = 1000;
-        long least = 0;
-        for (int i = 1; i < args.length; i++) {
-            switch (args[i]) {
-                case "--rounds" -> rounds = Integer.parseInt(args[++i]);
-                case "--least" -> least = Long.parseLong(args[++i]);
-                case "--millis" -> millis = Long.parseLong(args[++i]);
-                default -> throw new IllegalArgumentException("no argument of the HttpTerm benchmark: " + args[i]);
-            }
-        }
+        Options options = Options.of(args, "--rounds", "--least", "--millis");
+        long millis = options.number("--millis", 1000);
+        Comparison comparison = Comparison.of(
+                options.named("httpterm", "--least"),
+                "What does a response from a master pipe cost the thread that sends it?",
+                args,
+                "CPU s/GiB",
+                "GiB/s");
         List<Server> servers = new ArrayList<>();
         try (ExecutorService clients = Executors.newFixedThreadPool(CONNECTIONS)) {
-            start(servers);
+            start(servers, comparison);
             for (Server server : servers) {
                 for (long size : SIZES) {
                     sample(server, size, millis, clients); // for the compilers
                 }
             }
-            System.out.printf(Locale.ROOT, "%-9s", "body");
-            servers.forEach(server -> System.out.printf(Locale.ROOT, "  %-30s", server.sender.words));
-            System.out.println("  to copy   to C");
             for (long size : SIZES) {
-                if (size < least) {
+                if (size < options.number("--least", 0)) {
                     continue;
                 }
-                Map<Sender, List<Sample>> samples = new EnumMap<>(Sender.class);
-                for (int round = 0; round < rounds; round++) {
+                System.out.println(Comparison.size(size));
+                for (int round = 0; round < options.number("--rounds", 7); round++) {
                     for (Server server : servers) {
-                        samples.computeIfAbsent(server.sender, sender -> new ArrayList<>())
-                                .add(sample(server, size, millis, clients));
+                        Sample sample = sample(server, size, millis, clients);
+                        comparison.add(
+                                Comparison.size(size),
+                                server.sender.words,
+                                sample.cpuSecondsPerGiB,
+                                sample.gibPerSecond);
                     }
                 }
-                System.out.println(row(size, samples));
             }
-            System.out.println(
-                    "CPU s/GiB of the sending thread, median (least); GiB/s by the clock. The ratios are medians of those of each round.");
+            comparison.finish();
         } finally {
             servers.forEach(server -> server.process.destroy());
         }
     }
 
-    private static void start(List<Server> servers) throws IOException, InterruptedException {
+    private static void start(List<Server> servers, Comparison comparison) throws IOException, InterruptedException {
         Files.createDirectories(FOLDER);
         String twin = FOLDER.resolve("httpterm").toAbsolutePath().toString();
         Process compiler = new ProcessBuilder("gcc", "-O2", "-pthread", "-o", twin, SOURCE.toString())
@@ -142,6 +135,8 @@ final class HttpTermBenchmark {
                         "1"));
             } else if (inC) {
                 servers.add(start(sender, twin, "0", way.equals("copy") ? "copy" : "tee"));
+            } else {
+                comparison.skip(sender.words, "gcc ended with " + compiler.exitValue());
             }
         }
     }
@@ -197,46 +192,5 @@ final class HttpTermBenchmark {
             }
         }
         return bodies;
-    }
-
-    private static String row(long size, Map<Sender, List<Sample>> samples) {
-        StringBuilder row = new StringBuilder(
-                String.format(Locale.ROOT, "%-9s", size < 1 << 20 ? (size >> 10) + " KiB" : (size >> 20) + " MiB"));
-        samples.forEach((sender, some) -> row.append(String.format(
-                Locale.ROOT,
-                "  %-30s",
-                String.format(
-                        Locale.ROOT,
-                        "%.3f (%.3f), %.2f GiB/s",
-                        cpu(some),
-                        some.stream()
-                                .mapToDouble(Sample::cpuSecondsPerGiB)
-                                .min()
-                                .orElseThrow(),
-                        median(some.stream().map(Sample::gibPerSecond).toList())))));
-        row.append(String.format(Locale.ROOT, "  %.2f", ratio(samples, Sender.COPY)));
-        if (samples.containsKey(Sender.C)) {
-            row.append(String.format(Locale.ROOT, "      %.2f", ratio(samples, Sender.C)));
-        }
-        return row.toString();
-    }
-
-    /** What the master pipe costs beside another sender: of neighbours in time, the median. */
-    private static double ratio(Map<Sender, List<Sample>> samples, Sender other) {
-        List<Sample> own = samples.get(Sender.MASTER_PIPE);
-        List<Sample> theirs = samples.get(other);
-        return median(IntStream.range(0, own.size())
-                .mapToObj(i -> own.get(i).cpuSecondsPerGiB / theirs.get(i).cpuSecondsPerGiB)
-                .toList());
-    }
-
-    private static double cpu(List<Sample> samples) {
-        return median(samples.stream().map(Sample::cpuSecondsPerGiB).toList());
-    }
-
-    private static double median(List<Double> values) {
-        List<Double> sorted = values.stream().sorted().toList();
-        int half = sorted.size() / 2;
-        return sorted.size() % 2 == 1 ? sorted.get(half) : (sorted.get(half - 1) + sorted.get(half)) / 2;
     }
 }

@@ -2,18 +2,17 @@ package io.sluice.bench;
 
 import io.sluice.bench.Crew.Effort;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -25,7 +24,7 @@ import java.util.stream.IntStream;
  * --wait <poll|block>} to have C wait in poll at once or within its calls, instead of as Java does, in poll after a few microseconds.
  */
 final class Ladder {
-    private static final Path FOLDER = Path.of("target/benchmarks");
+    private static final Path FOLDER = Json.FOLDER;
     private static final double ENOUGH = 0.95;
     private static final int SLICES = 10;
     private static final String ROW = "%-32s %6s  %-22s  %-22s  %8s  %-10s  %7s %7s%n";
@@ -89,14 +88,13 @@ final class Ladder {
             }
             System.out.println();
         }
-        Path file = FOLDER.resolve("ladder.json");
-        Files.writeString(file, json(machine));
+        Json.write("ladder", form(machine));
         System.out.println();
         System.out.println(table());
         System.out.println("""
                 Speeds: median (least – most) of %d runs, each in %d slices that take turns with the other side's; Java / C: median of the
                 ratios of all those pairs. Both sides have two threads, non-blocking ends and the same pipe, buffers and processors. C takes
-                it that a buffer is free when the next one is in the pipe; the ring has it proven. All slices: %s""".formatted(rounds, SLICES, file));
+                it that a buffer is free when the next one is in the pipe; the ring has it proven. All slices: %s""".formatted(rounds, SLICES, Json.file("ladder")));
     }
 
     private long bytes(Rung rung) {
@@ -169,22 +167,35 @@ final class Ladder {
                 .toList();
     }
 
-    private String json(String machine) {
-        return rungs.stream()
-                .map(rung ->
-                        "    \"" + rung + "\": {\n      \"bytes\": " + bytes(rung) + ",\n      \"slices\": " + SLICES
-                                + ",\n      \"c\": " + json(c.getOrDefault(rung, List.of())) + ",\n      \"java\": "
-                                + json(java.get(rung)) + "\n    }")
-                .collect(Collectors.joining(
-                        ",\n",
-                        "{\n  \"machine\": \"" + machine + "\",\n  \"buffers\": " + buffers + ",\n  \"fill\": " + fills
-                                + ",\n  \"c\": \"" + wait + "\",\n  \"rungs\": {\n",
-                        "\n  }\n}\n"));
+    /** As written down. */
+    private record Form(String machine, int buffers, boolean fill, String c, Map<Rung, Slices> rungs) {}
+
+    private record Slices(long bytes, int slices, List<Effort> c, List<Effort> java) {}
+
+    private Form form(String machine) {
+        Map<Rung, Slices> climbed = new EnumMap<>(Rung.class);
+        rungs.forEach(rung ->
+                climbed.put(rung, new Slices(bytes(rung), SLICES, c.getOrDefault(rung, List.of()), java.get(rung))));
+        return new Form(machine, buffers, fills, wait, climbed);
     }
 
-    private static String json(List<Effort> efforts) {
-        return efforts.stream()
-                .map(effort -> "{\"seconds\": " + effort.seconds() + ", \"cpu\": " + effort.cpu() + "}")
-                .collect(Collectors.joining(", ", "[", "]"));
+    /** What was written down, slice by slice. */
+    static Comparison comparison() throws IOException {
+        Form form = Json.read("ladder", Form.class);
+        Comparison comparison = new Comparison(
+                "ladder",
+                "How fast is a pipe, in Java and in C?",
+                "--ladder",
+                form.machine,
+                List.of("GiB/s", "CPU s/GiB"),
+                new LinkedHashMap<>(),
+                new ArrayList<>());
+        form.rungs.forEach((rung, slices) -> {
+            double gib = (double) slices.bytes / slices.slices / (1 << 30);
+            slices.java.forEach(slice -> comparison.add(rung.words, "Java", gib / slice.seconds(), slice.cpu() / gib));
+            slices.c.forEach(slice -> comparison.add(rung.words, "C", gib / slice.seconds(), slice.cpu() / gib));
+            comparison.atLeast(rung.words, "C", ENOUGH);
+        });
+        return comparison;
     }
 }

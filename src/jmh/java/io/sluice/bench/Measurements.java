@@ -1,15 +1,18 @@
 package io.sluice.bench;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToIntFunction;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** What was measured, round by round, and what it says. */
@@ -28,10 +31,7 @@ final class Measurements {
         }
     }
 
-    private record Round(List<Double> nanos, List<Double> bytes) {}
-
-    private static final String ROW = "%-33s %5s  %-20s  %-20s  %-20s  %-20s";
-    private static final String DIFFERENCE = "  %-22s %5s";
+    private record Round(List<Double> ns, List<Double> bytes) {}
 
     private final Map<Operation, Map<Caller, List<Round>>> rounds = new EnumMap<>(Operation.class);
 
@@ -43,26 +43,26 @@ final class Measurements {
     }
 
     /** A line per operation, with what the API adds to each system call that C makes. */
-    String perCall() {
+    Table perCall() {
         return table("API − C, per call", operation -> operation.calls, Caller.C);
     }
 
     /** A line per operation, with what the API adds to all of its system calls, made from Java and from C. */
-    String perOperation() {
+    Table perOperation() {
         return table("API − %s", operation -> 1, Caller.SYSCALL, Caller.C);
     }
 
     // Median (least – most) of all samples; the first of each pair of differences is taken within each round.
-    private String table(String title, ToIntFunction<Operation> divisor, Caller... bases) {
-        List<Object> head = new ArrayList<>(List.of("operation", "calls"));
+    private Table table(String title, ToIntFunction<Operation> divisor, Caller... bases) {
+        List<String> head = new ArrayList<>(List.of("operation", "calls"));
         Arrays.stream(Caller.values()).forEach(caller -> head.add(caller.words));
         for (Caller base : bases) {
             head.addAll(List.of(title.formatted(base.words), "least"));
         }
         head.add("B/op");
-        StringBuilder table = new StringBuilder(row(head, bases.length));
+        List<List<String>> lines = new ArrayList<>();
         rounds.forEach((operation, callers) -> {
-            List<Object> cells = new ArrayList<>(List.of(operation.words, operation.calls));
+            List<String> cells = new ArrayList<>(List.of(operation.words, Integer.toString(operation.calls)));
             Arrays.stream(Caller.values()).forEach(caller -> cells.add(range(nanos(callers.get(caller)), "%.0f")));
             for (Caller base : bases) {
                 cells.add(range(differences(callers, base, divisor.applyAsInt(operation)), "%+.0f"));
@@ -70,33 +70,64 @@ final class Measurements {
             }
             List<Double> bytes = bytes(callers.get(Caller.API));
             // JMH itself allocates a few kilobytes per sample, which is a fraction of a byte per operation.
-            cells.add(bytes.isEmpty() ? "–" : String.format(Locale.ROOT, "%.0f", median(bytes)));
-            table.append(row(cells, bases.length));
+            cells.add(bytes.isEmpty() ? "–" : String.format(Locale.ROOT, "%.1f", median(bytes)));
+            lines.add(cells);
         });
-        return table.toString();
+        return new Table(head, lines);
+    }
+
+    /** How many rounds there are of every operation and caller. */
+    int rounds() {
+        return rounds.values().stream()
+                .flatMap(callers -> callers.values().stream())
+                .mapToInt(List::size)
+                .min()
+                .orElse(0);
     }
 
     /** All samples. */
-    String json() {
-        return rounds.entrySet().stream()
-                .map(operation -> "    \"" + operation.getKey().name + "\": {\n      \"calls\": "
-                        + operation.getKey().calls
-                        + operation.getValue().entrySet().stream()
-                                .map(caller -> ",\n      \"" + caller.getKey() + "\": " + json(caller.getValue()))
-                                .collect(Collectors.joining())
-                        + "\n    }")
-                .collect(Collectors.joining(",\n", "{\n", "\n  }"));
+    void write(String name, String machine) throws IOException {
+        Map<String, Object> operations = new LinkedHashMap<>();
+        rounds.forEach((operation, callers) -> {
+            Map<String, Object> form = new LinkedHashMap<>();
+            form.put("calls", operation.calls);
+            callers.forEach((caller, of) -> form.put(caller.name(), of));
+            operations.put(operation.name, form);
+        });
+        Map<String, Object> form = new LinkedHashMap<>();
+        form.put("machine", machine);
+        form.put("operations", operations);
+        Json.write(name, form);
     }
 
-    private static String json(List<Round> rounds) {
-        return rounds.stream()
-                .map(round ->
-                        "{\"ns\": " + round.nanos + (round.bytes.isEmpty() ? "" : ", \"bytes\": " + round.bytes) + "}")
-                .collect(Collectors.joining(", ", "[", "]"));
+    /** What was written down. */
+    static Measurements read(String name) throws IOException {
+        Measurements measured = new Measurements();
+        JsonObject operations = Json.read(name, JsonObject.class).getAsJsonObject("operations");
+        for (Operation operation : Operation.values()) {
+            JsonObject form = operations.getAsJsonObject(operation.name);
+            for (Caller caller : Caller.values()) {
+                if (form != null && form.has(caller.name())) {
+                    for (JsonElement round : form.getAsJsonArray(caller.name())) {
+                        measured.add(operation, caller, numbers(round, "ns"), numbers(round, "bytes"));
+                    }
+                }
+            }
+        }
+        return measured;
     }
 
-    private static String row(List<Object> cells, int differences) {
-        return String.format(Locale.ROOT, ROW + DIFFERENCE.repeat(differences) + " %8s%n", cells.toArray());
+    static String machine(String name) throws IOException {
+        return Json.read(name, JsonObject.class).get("machine").getAsString();
+    }
+
+    private static List<Double> numbers(JsonElement round, String name) {
+        JsonElement numbers = round.getAsJsonObject().get(name);
+        return numbers == null
+                ? List.of()
+                : numbers.getAsJsonArray().asList().stream()
+                        .map(JsonElement::getAsDouble)
+                        .toList();
     }
 
     // What slows the machine down for a while slows both down, so only neighbours in time are compared.
@@ -104,7 +135,7 @@ final class Measurements {
         List<Round> from = callers.getOrDefault(base, List.of());
         List<Round> api = callers.getOrDefault(Caller.API, List.of());
         return IntStream.range(0, Math.min(from.size(), api.size()))
-                .mapToObj(i -> (median(api.get(i).nanos) - median(from.get(i).nanos)) / divisor)
+                .mapToObj(i -> (median(api.get(i).ns) - median(from.get(i).ns)) / divisor)
                 .toList();
     }
 
@@ -119,7 +150,7 @@ final class Measurements {
     private static List<Double> nanos(List<Round> rounds) {
         return rounds == null
                 ? List.of()
-                : rounds.stream().map(Round::nanos).flatMap(Collection::stream).toList();
+                : rounds.stream().map(Round::ns).flatMap(Collection::stream).toList();
     }
 
     private static List<Double> bytes(List<Round> rounds) {
@@ -134,11 +165,12 @@ final class Measurements {
         }
         List<Double> sorted = values.stream().sorted().toList();
         return String.format(
-                Locale.ROOT,
-                format + " (" + format + "–" + format + ")",
-                median(values),
-                sorted.getFirst(),
-                sorted.getLast());
+                        Locale.ROOT,
+                        format + " (" + format + "–" + format + ")",
+                        median(values),
+                        sorted.getFirst(),
+                        sorted.getLast())
+                .replace('-', '−');
     }
 
     static double median(List<Double> values) {

@@ -2,7 +2,6 @@ package io.sluice.bench;
 
 import io.sluice.bench.Measurements.Caller;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,11 +21,11 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /**
  * What Java adds to a call: the benchmarks in turn with the same loops in C, several rounds of them, in one table.
  *
- * <p>Arguments: {@code --rounds <n>}, 3 unless given; {@code --virtual} to have virtual threads make the calls; and {@code --lending} to
+ * <p>Arguments: {@code --rounds <n>}, 5 unless given; {@code --virtual} to have virtual threads make the calls; and {@code --lending} to
  * compare lending memory instead, where what the API adds is not calls but the lifetime of what is lent.
  */
 final class Overhead {
-    private static final Path FOLDER = Path.of("target/benchmarks");
+    private static final Path FOLDER = Json.FOLDER;
     private static final int WARM_UPS = 3;
     private static final long WARM_UP_MILLIS = 150;
 
@@ -38,11 +37,12 @@ final class Overhead {
     private Overhead() {}
 
     static void run(String[] args) throws IOException, InterruptedException, RunnerException {
-        int rounds = 3;
+        int rounds = 5;
         boolean virtual = false;
         boolean lending = false;
         for (int i = 0; i < args.length; i++) {
             switch (args[i]) {
+                case "--overhead" -> {}
                 case "--rounds" -> rounds = Integer.parseInt(args[++i]);
                 case "--virtual" -> virtual = true;
                 case "--lending" -> lending = true;
@@ -67,18 +67,18 @@ final class Overhead {
             }
             System.out.println();
         }
-        Path file = FOLDER.resolve((lending ? "lending" : "overhead") + (virtual ? "-virtual.json" : ".json"));
-        Files.writeString(
-                file, "{\n  \"machine\": \"" + machine + "\",\n  \"operations\": " + measured.json() + "\n}\n");
+        String name = (lending ? "lending" : "overhead") + (virtual ? "-virtual" : "");
+        measured.write(name, machine);
         System.out.println();
-        System.out.println(lending ? measured.perOperation() : measured.perCall());
+        System.out.println(
+                lending ? measured.perOperation().text() : measured.perCall().text());
         System.out.println("""
                 Median (least – most), in nanoseconds per operation. The differences are per %s: that of the medians,
                 taken within each round, and that of the least. On a busy machine only the least mean something; nothing is
                 pinned to a CPU. A JVM always has several threads. With a second one, idle as it may be, the kernel takes and
                 drops a reference on every file of a call, which a process with one thread is spared; so Java is compared with
                 C in two threads.
-                All samples: %s""".formatted(lending ? "operation" : "system call", file));
+                All samples: %s""".formatted(lending ? "operation" : "system call", Json.file(name)));
     }
 
     private static List<Double> inC(Twin twin, Operation operation, int idleThreads)

@@ -11,7 +11,6 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -24,11 +23,11 @@ import java.util.concurrent.TimeUnit;
  * TCP relays side by side, each a process of its own between the same sender and receiver: processor time of that process per GiB, and
  * speed. Rounds alternate; the table has medians and the ratio of Sluice's processor time to everybody's.
  *
- * <p>Arguments after {@code --relay}: {@code --rounds <n>}, {@code --mib <n>} sent in each, and {@code --capacities} to compare pipes of
- * several sizes, and ways of waiting, instead; {@code --only <part>} to compare only those whose names have that part with Sluice.
+ * <p>Arguments after {@code --relay}, or after {@code --capacities} to compare pipes of several sizes, and ways of waiting, instead: {@code
+ * --rounds <n>}, {@code --mib <n>} sent in each, and {@code --only <part>} to compare only those whose names have that part with Sluice.
  */
 final class RelayComparison {
-    private static final Path FOLDER = Path.of("target/benchmarks");
+    private static final Path FOLDER = Json.FOLDER;
     private static final Path SOURCE = Path.of("src/jmh/java/io/sluice/bench/relay.c");
     private static final int BUFFER = 256 << 10;
     private static final int USUAL = 1 << 20;
@@ -56,41 +55,40 @@ final class RelayComparison {
 
     private record Sample(double cpu, double speed) {}
 
+    private final Comparison comparison;
     private final String only;
     private final ServerSocketChannel server;
     private final List<Contestant> contestants = new ArrayList<>();
     private final Map<Contestant, List<Sample>> samples = new LinkedHashMap<>();
 
-    private RelayComparison(String only) throws IOException {
+    private RelayComparison(Comparison comparison, String only) throws IOException {
+        this.comparison = comparison;
         this.only = only;
         server = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
         server.socket().setSoTimeout((int) TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
     }
 
     static void run(String[] args) throws Exception {
-        int rounds = 7;
-        long mib = 2048;
-        boolean capacities = false;
-        String only = "";
-        for (int i = 1; i < args.length; i++) {
-            switch (args[i]) {
-                case "--rounds" -> rounds = Integer.parseInt(args[++i]);
-                case "--mib" -> mib = Long.parseLong(args[++i]);
-                case "--capacities" -> capacities = true;
-                case "--only" -> only = args[++i];
-                default -> throw new IllegalArgumentException("no argument of the comparison of relays: " + args[i]);
-            }
-        }
-        RelayComparison comparison = new RelayComparison(only);
+        boolean capacities = args[0].equals("--capacities");
+        Options options = Options.of(args, "--rounds", "--mib", "--only");
+        Comparison comparison = Comparison.of(
+                options.named(args[0].substring(2), "--only"),
+                capacities
+                        ? "What does a TCP relay cost with pipes of several sizes, and ways of waiting?"
+                        : "What does a TCP relay cost?",
+                args,
+                "CPU s/GiB",
+                "GiB/s");
+        RelayComparison relays = new RelayComparison(comparison, options.text("--only", ""));
         try {
             if (capacities) {
-                comparison.enterCapacities();
+                relays.enterCapacities();
             } else {
-                comparison.enterAll();
+                relays.enterAll();
             }
-            comparison.measure(rounds, mib << 20);
+            relays.measure(options.number("--rounds", 7), (long) options.number("--mib", 2048) << 20);
         } finally {
-            comparison.contestants.forEach(contestant -> contestant.process.destroy());
+            relays.contestants.forEach(contestant -> contestant.process.destroy());
         }
     }
 
@@ -109,6 +107,7 @@ final class RelayComparison {
     }
 
     private void enterCapacities() throws Exception {
+        Files.createDirectories(FOLDER);
         enterJava("Sluice, 1024 KiB", Double.NaN, "sluice", USUAL);
         for (int kib : new int[] {16, 64, 128, 256, 512}) {
             enterJava("Sluice, " + kib + " KiB", Double.NaN, "sluice", kib << 10);
@@ -135,7 +134,7 @@ final class RelayComparison {
             transfer(contestant, 1 << 20);
         } catch (Exception e) {
             contestants.removeIf(contestant -> contestant.name.equals(name));
-            System.out.println("SKIPPED " + name + ": " + e.getMessage());
+            comparison.skip(name, e.getMessage());
         }
     }
 
@@ -148,6 +147,9 @@ final class RelayComparison {
                         t,
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "--enable-native-access=ALL-UNNAMED",
+                        "-XX:+IgnoreUnrecognizedVMOptions",
+                        "--sun-misc-unsafe-memory-access=allow",
+                        "-Dslf4j.internal.verbosity=ERROR",
                         "-cp",
                         System.getProperty("java.class.path"),
                         RelayContestant.class.getName(),
@@ -305,7 +307,7 @@ final class RelayComparison {
                     seconds = transfer(contestant, bytes);
                 } catch (IOException e) {
                     contestants.remove(contestant);
-                    System.out.println("SKIPPED " + contestant.name + ", which stalls: " + e.getMessage());
+                    comparison.skip(contestant.name + ", which stalls", e.getMessage());
                     continue;
                 }
                 // A child that has just ended counts once it was waited for.
@@ -320,56 +322,13 @@ final class RelayComparison {
             }
             System.out.println();
         }
-        print(bytes);
-    }
-
-    private void print(long bytes) {
-        System.out.printf(
-                "%nTCP relay, %d MiB in each of %d rounds%n",
-                bytes >> 20, samples.get(contestants.getFirst()).size());
-        System.out.printf("%-28s %-26s %8s  %-14s %s%n", "", "CPU s/GiB", "GiB/s", "Sluice/this", "target");
+        String row = (bytes >> 20) + " MiB";
         for (Contestant contestant : contestants) {
-            double[] cpu = sorted(contestant, true);
-            System.out.printf(
-                    Locale.ROOT,
-                    "%-28s %.3f (%.3f–%.3f)      %8.2f  %-14.2f %s%n",
-                    contestant.name,
-                    middle(cpu),
-                    cpu[0],
-                    cpu[cpu.length - 1],
-                    middle(sorted(contestant, false)),
-                    ratio(contestant),
-                    verdict(contestant));
+            samples.get(contestant).forEach(sample -> comparison.add(row, contestant.name, sample.cpu, sample.speed));
+            if (contestant.target > 0) {
+                comparison.atMost(row, contestant.name, contestant.target);
+            }
         }
-        System.out.println("Ratios are of neighbours in time: the median of those of each round.");
-    }
-
-    private String verdict(Contestant contestant) {
-        return Double.isNaN(contestant.target)
-                ? ""
-                : "≤ " + contestant.target + (ratio(contestant) <= contestant.target ? " met" : " MISSED");
-    }
-
-    private double ratio(Contestant contestant) {
-        List<Sample> own = samples.get(contestants.getFirst());
-        List<Sample> other = samples.get(contestant);
-        double[] ratios = new double[own.size()];
-        for (int i = 0; i < ratios.length; i++) {
-            ratios[i] = own.get(i).cpu / other.get(i).cpu;
-        }
-        Arrays.sort(ratios);
-        return middle(ratios);
-    }
-
-    private double[] sorted(Contestant contestant, boolean cpu) {
-        return samples.get(contestant).stream()
-                .mapToDouble(sample -> cpu ? sample.cpu : sample.speed)
-                .sorted()
-                .toArray();
-    }
-
-    private static double middle(double[] sorted) {
-        int half = sorted.length / 2;
-        return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+        comparison.finish();
     }
 }

@@ -25,13 +25,12 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.FutureTask;
 
 /**
- * Transfers beside the JDK's own way for the same two ends, in turn: {@code --transfer [<MiB> [<rounds> [<part of a job's name>]]]}.
+ * Transfers beside the JDK's own way for the same two ends, in turn: {@code --transfer}, then {@code
+ * --rounds <n>}, {@code --mib <n>} moved in each, {@code --only <part>} of a job's name.
  *
  * <p>CPU time is that of the thread that moves the bytes; who sends and who receives are other threads or processes, the same for both.
  */
@@ -78,31 +77,27 @@ final class TransferBenchmark {
     }
 
     static void run(String[] args) throws Exception {
-        long size = (args.length > 1 ? Long.parseLong(args[1]) : 512) << 20;
-        int rounds = args.length > 2 ? Integer.parseInt(args[2]) : 15;
+        Options options = Options.of(args, "--rounds", "--mib", "--only");
+        long size = (long) options.number("--mib", 512) << 20;
         Path folder = Files.createTempDirectory("sluice-bench");
         try (ServerSocketChannel server = ServerSocketChannel.open();
                 ServerSocketChannel near = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
             server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
             near.bind(UnixDomainSocketAddress.of(folder.resolve("socket")));
             TransferBenchmark benchmark = new TransferBenchmark(folder, size, server, near);
-            System.out.printf(
-                    Locale.ROOT,
-                    "%d MiB, medians of %d alternating rounds after %d to warm up%n%n%-20s %-38s %-38s %8s %8s %8s%n",
-                    size >> 20,
-                    rounds,
-                    WARM_UPS,
-                    "job",
-                    "Sluice",
-                    "JDK",
-                    "CPU",
-                    "target",
-                    "time");
+            Comparison comparison = Comparison.of(
+                    options.named("transfer", "--only"),
+                    "What does a transfer cost beside the JDK's own way?",
+                    args,
+                    "CPU s/GiB",
+                    "GiB/s");
             for (Job job : benchmark.jobs()) {
-                if (args.length < 4 || job.words.contains(args[3])) {
-                    benchmark.compare(job, rounds);
+                if (job.words.contains(options.text("--only", ""))) {
+                    System.out.println(job.words);
+                    benchmark.compare(job, options.number("--rounds", 15), comparison);
                 }
             }
+            comparison.finish();
         } finally {
             Files.deleteIfExists(folder.resolve("socket"));
             Files.deleteIfExists(folder.resolve("source"));
@@ -130,48 +125,22 @@ final class TransferBenchmark {
                 new Job("file → socket", 1.05, "FileChannel.transferTo", this::fileToSocket, this::channelToSocket));
     }
 
-    private void compare(Job job, int rounds) throws Exception {
-        List<Sample> sluice = new ArrayList<>();
-        List<Sample> jdk = new ArrayList<>();
+    private void compare(Job job, int rounds, Comparison comparison) throws Exception {
+        String row = job.words + " (" + job.jdkWords + ")";
+        double gib = size / GIB;
         for (int round = -WARM_UPS; round < rounds; round++) {
             // In turn, and who is first alternates too.
             boolean first = (round & 1) == 0;
             Sample one = measured(first ? job.sluice : job.jdk);
             Sample other = measured(first ? job.jdk : job.sluice);
+            Sample sluice = first ? one : other;
+            Sample jdk = first ? other : one;
             if (round >= 0) {
-                sluice.add(first ? one : other);
-                jdk.add(first ? other : one);
+                comparison.add(row, "Sluice", sluice.cpu / gib, gib / sluice.seconds);
+                comparison.add(row, "JDK", jdk.cpu / gib, gib / jdk.seconds);
             }
         }
-        double cpu = median(sluice, true) / median(jdk, true);
-        double time = median(sluice, false) / median(jdk, false);
-        System.out.printf(
-                Locale.ROOT,
-                "%-20s %-38s %-38s %8.2f %8.2f %8.2f%n",
-                job.words,
-                words(sluice, ""),
-                words(jdk, " " + job.jdkWords),
-                cpu,
-                job.most,
-                time);
-    }
-
-    private String words(List<Sample> samples, String with) {
-        double gib = size / GIB;
-        return String.format(
-                Locale.ROOT,
-                "%.3f CPU s/GiB %.2f GiB/s%s",
-                median(samples, true) / gib,
-                gib / median(samples, false),
-                with);
-    }
-
-    private static double median(List<Sample> samples, boolean cpu) {
-        List<Double> sorted = samples.stream()
-                .map(sample -> cpu ? sample.cpu : sample.seconds)
-                .sorted()
-                .toList();
-        return sorted.get(sorted.size() / 2);
+        comparison.atMost(row, "JDK", job.most);
     }
 
     private double cpuOfRun;
