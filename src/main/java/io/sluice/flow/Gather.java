@@ -293,9 +293,19 @@ public final class Gather implements Closeable {
             part.done += n;
             if (n > 0) {
                 attempts.moved();
+                if (part.done < part.length && part.isOfferedWhole()) {
+                    awaitRoom();
+                }
             } else {
                 await(part.lacking(), corked, attempts);
             }
+        }
+    }
+
+    // As in Waiting: a socket that took less than it was offered is full, and says when a good part of it is free.
+    private void awaitRoom() throws IOException {
+        if (sink instanceof Fd fd && fd.kind() == Fd.Kind.SOCKET) {
+            FdAccess.get().await(null, sink, Long.MAX_VALUE);
         }
     }
 

@@ -37,6 +37,11 @@ abstract sealed class GatherPart implements Closeable {
      */
     abstract long deliver(Closeable sink, GatherPipe pipe) throws IOException;
 
+    /** Whether all that is left of it is offered to the sink at once. */
+    boolean isOfferedWhole() {
+        return false;
+    }
+
     /** What has to bring bytes before this can go on, or null if it is the sink that has to make room. */
     @Nullable
     Closeable lacking() throws IOException {
@@ -61,6 +66,11 @@ abstract sealed class GatherPart implements Closeable {
         @Override
         long deliver(Closeable sink, GatherPipe pipe) throws IOException {
             return Attempts.write(sink, done == 0 ? memory : memory.asSlice(done));
+        }
+
+        @Override
+        boolean isOfferedWhole() {
+            return true;
         }
 
         @Override
@@ -171,6 +181,11 @@ abstract sealed class GatherPart implements Closeable {
                 }
             }
             return copy(sink);
+        }
+
+        @Override
+        boolean isOfferedWhole() {
+            return !copies;
         }
 
         private long checked(long n) throws EOFException {
