@@ -95,13 +95,15 @@ final class Crossover {
             }
             System.out.println();
         }
-        Json.write("crossover", new Form(machine, rows));
+        // The report takes all consumers.
+        String name = consumers.size() == Consumer.values().length ? "crossover" : "crossover-part";
+        Json.write(name, new Form(machine, rows));
         consumers.forEach(consumer -> System.out.println(table(consumer)));
         System.out.println("""
 
                 Median (least – most) of %d samples in turn. Each piece is filled before it is sent. The processor time is that of the
                 writer, the reader and, of TCP, its peer; writer and reader have a processor each where there are two. The pipe holds 256
-                KiB. All samples: %s""".formatted(rounds, Json.file("crossover")));
+                KiB. All samples: %s""".formatted(rounds, Json.file(name)));
     }
 
     private void warmUp(Consumer consumer, int[] processors) throws IOException, InterruptedException {

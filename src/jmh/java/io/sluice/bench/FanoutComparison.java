@@ -75,7 +75,7 @@ final class FanoutComparison {
         }
         watch.measure(rounds);
         for (int branches : BRANCHES) {
-            String row = sinks.words + ", " + branches;
+            String row = sinks.words + " × " + branches;
             add(watch, branches, "tee ", row, "Fanout", comparison);
             add(watch, branches, "write ", row, "read, write to each", comparison);
         }

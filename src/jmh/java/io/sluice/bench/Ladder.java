@@ -27,6 +27,8 @@ final class Ladder {
     private static final Path FOLDER = Json.FOLDER;
     private static final double ENOUGH = 0.95;
     private static final int SLICES = 10;
+    private static final int BUFFERS = 8;
+    private static final String BRIEFLY = "brief";
     private static final String ROW = "%-32s %6s  %-22s  %-22s  %8s  %-10s  %7s %7s%n";
 
     private final Map<Rung, List<Effort>> c = new EnumMap<>(Rung.class);
@@ -34,9 +36,9 @@ final class Ladder {
     private Set<Rung> rungs = EnumSet.allOf(Rung.class);
     private long gib = 100;
     private int rounds = 5;
-    private int buffers = 8;
+    private int buffers = BUFFERS;
     private boolean fills;
-    private String wait = "brief";
+    private String wait = BRIEFLY;
 
     private Ladder() {}
 
@@ -88,13 +90,13 @@ final class Ladder {
             }
             System.out.println();
         }
-        Json.write("ladder", form(machine));
+        Json.write(name(), form(machine));
         System.out.println();
         System.out.println(table());
         System.out.println("""
                 Speeds: median (least – most) of %d runs, each in %d slices that take turns with the other side's; Java / C: median of the
                 ratios of all those pairs. Both sides have two threads, non-blocking ends and the same pipe, buffers and processors. C takes
-                it that a buffer is free when the next one is in the pipe; the ring has it proven. All slices: %s""".formatted(rounds, SLICES, Json.file("ladder")));
+                it that a buffer is free when the next one is in the pipe; the ring has it proven. All slices: %s""".formatted(rounds, SLICES, Json.file(name())));
     }
 
     private long bytes(Rung rung) {
@@ -165,6 +167,12 @@ final class Ladder {
                         .reduce(new Effort(0, 0), Effort::plus))
                 .map(figure::applyAsDouble)
                 .toList();
+    }
+
+    /** The report takes the whole ladder alone, climbed in the usual way. */
+    private String name() {
+        boolean usual = rungs.size() == Rung.values().length && buffers == BUFFERS && !fills && wait.equals(BRIEFLY);
+        return usual ? "ladder" : "ladder-part";
     }
 
     /** As written down. */

@@ -144,7 +144,8 @@ final class Measurements {
         List<Double> api = nanos(callers.get(Caller.API));
         return from.isEmpty() || api.isEmpty()
                 ? "–"
-                : String.format(Locale.ROOT, "%+.0f", (Collections.min(api) - Collections.min(from)) / divisor);
+                : String.format(Locale.ROOT, "%+.0f", (Collections.min(api) - Collections.min(from)) / divisor)
+                        .replace('-', '−');
     }
 
     private static List<Double> nanos(List<Round> rounds) {

@@ -31,12 +31,12 @@ final class Plots {
 
     private static final int WIDTH = 840;
     private static final int HEIGHT = 400;
-    private static final int MARGINS = 100;
-    private static final int LABEL = 28;
-    private static final int BAR = 18;
+    private static final int MARGINS = 135;
+    private static final int LABEL = 44;
+    private static final int BAR = 22;
 
     /** Less than the labels of the vertical axis are apart, of which it is the hint too. */
-    private static final int EVERY_LABEL = 25;
+    private static final int EVERY_LABEL = 40;
 
     private static final double LEAST = 1e-3;
 

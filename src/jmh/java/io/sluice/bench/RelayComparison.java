@@ -134,6 +134,9 @@ final class RelayComparison {
             transfer(contestant, 1 << 20);
         } catch (Exception e) {
             contestants.removeIf(contestant -> contestant.name.equals(name));
+            if (contestants.isEmpty()) {
+                throw new IllegalStateException(name + ", with which all others are compared, does not work", e);
+            }
             comparison.skip(name, e.getMessage());
         }
     }
@@ -306,6 +309,9 @@ final class RelayComparison {
                 try {
                     seconds = transfer(contestant, bytes);
                 } catch (IOException e) {
+                    if (contestant == contestants.getFirst()) {
+                        throw e;
+                    }
                     contestants.remove(contestant);
                     comparison.skip(contestant.name + ", which stalls", e.getMessage());
                     continue;
