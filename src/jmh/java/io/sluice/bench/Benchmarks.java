@@ -13,6 +13,7 @@ public final class Benchmarks {
         String first = args.length == 0 ? "--overhead" : args[0];
         switch (first) {
             case "--all" -> Suite.run(args);
+            case "--connections" -> ConnectionsComparison.run(args);
             case "--crossover" -> Crossover.run(args);
             case "--fanout" -> FanoutComparison.run(args);
             case "--gather" -> GatherComparison.run(args);
@@ -20,6 +21,9 @@ public final class Benchmarks {
             case "--ladder" -> Ladder.run(args);
             case "--relay", "--capacities" -> RelayComparison.run(args);
             case "--report" -> Report.run(args);
+            case "--latency" -> LatencyComparison.run(args);
+            case "--resolve" -> ResolveComparison.run(args);
+            case "--scaling" -> ScalingBenchmark.run(args);
             case "--send" -> SendBenchmark.run(args);
             case "--transfer" -> TransferBenchmark.run(args);
             default -> {
