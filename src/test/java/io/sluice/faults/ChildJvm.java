@@ -22,8 +22,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A JVM that runs {@link Workload} and does as it is told. */
-final class ChildJvm implements AutoCloseable {
+/** A JVM that runs {@link Workload}, or another program that speaks as it does, and does as it is told. */
+public final class ChildJvm implements AutoCloseable {
+    /** What a line begins with that is an answer: pairs of a key and a value, {@code key=value}, with tabs in between. */
+    public static final String ANSWER = Workload.ANSWER;
+
+    /** The key of an answer that says why something cannot be done here. */
+    public static final String MISSING = Workload.MISSING;
+
     /** So long that only an answer that will never come runs into it. */
     private static final int PATIENCE_SECONDS = 60;
 
@@ -43,12 +49,21 @@ final class ChildJvm implements AutoCloseable {
     }
 
     static ChildJvm start() throws IOException {
+        return start(Workload.class);
+    }
+
+    /** Starts a program that takes a command from each line of its input, and answers each with one line. */
+    public static ChildJvm start(Class<?> program) throws IOException {
         return new ChildJvm(
-                new ProcessBuilder(command()).redirectErrorStream(true).start());
+                new ProcessBuilder(command(program)).redirectErrorStream(true).start());
     }
 
     /** How to start {@link Workload}. */
     static List<String> command(String... arguments) {
+        return command(Workload.class, arguments);
+    }
+
+    private static List<String> command(Class<?> program, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xshare:auto",
@@ -59,8 +74,8 @@ final class ChildJvm implements AutoCloseable {
                 "-Djdk.virtualThreadScheduler.maxPoolSize=1",
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
-                rootOf(Pipe.class) + File.pathSeparator + rootOf(Workload.class),
-                Workload.class.getName()));
+                rootOf(Pipe.class) + File.pathSeparator + rootOf(program),
+                program.getName()));
         command.addAll(List.of(arguments));
         return command;
     }
@@ -72,17 +87,17 @@ final class ChildJvm implements AutoCloseable {
         return Path.of(URI.create(url.substring(0, url.length() - resource.length())));
     }
 
-    long pid() {
+    public long pid() {
         return process.pid();
     }
 
     /** Whether it is between two jobs. */
-    boolean isIdle() {
+    public boolean isIdle() {
         return idle;
     }
 
     /** Sends a command and returns the answer. */
-    Map<String, String> ask(String command) throws IOException, InterruptedException {
+    public Map<String, String> ask(String command) throws IOException, InterruptedException {
         idle = false;
         commands.write(command + "\n");
         commands.flush();

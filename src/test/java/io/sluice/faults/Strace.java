@@ -13,12 +13,12 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * strace, attached to one thread of a running process or to all of them, making some of their system calls fail.
+ * strace, attached to one thread of a running process or to all of them, making some of their system calls fail, or only watching.
  *
  * <p>It counts calls for each thread from the moment it attached, which is what makes "the third call" a particular one: the thread makes
  * no others than those of its job.
  */
-final class Strace implements AutoCloseable {
+public final class Strace implements AutoCloseable {
     private static final int PATIENCE_SECONDS = 60;
     private static final String INJECTED = "(INJECTED)";
     private static final String ENDED = "strace has ended";
@@ -47,7 +47,7 @@ final class Strace implements AutoCloseable {
     }
 
     /** Skips the test where strace is not there, or may not attach to {@code process}. */
-    static void assumeWorks(ChildJvm child) throws IOException, InterruptedException {
+    public static void assumeWorks(ChildJvm child) throws IOException, InterruptedException {
         if (!Helper.exists("strace")) {
             abort("needs strace");
         }
@@ -70,13 +70,33 @@ final class Strace implements AutoCloseable {
         return attached(command);
     }
 
-    private static Strace attached(List<String> command) throws IOException, InterruptedException {
-        Strace strace = new Strace(command);
-        if (!strace.isAttached()) {
-            strace.close();
-            throw new AssertionError(String.join("\n", strace.lines));
+    /**
+     * Attaches to threads and lets their calls be. Each descriptor is told with what it is open on, as in {@code 5<pipe:[4711]>}.
+     *
+     * @param calls which are to be told: names with commas
+     * @param threads their numbers
+     */
+    public static Strace watch(String calls, List<String> threads) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of("strace", "-y", "-e", "trace=" + calls));
+        threads.forEach(thread -> command.addAll(List.of("-p", thread)));
+        Strace strace = attached(command);
+        for (int i = 1; i < threads.size(); i++) {
+            strace.requireAttached();
         }
         return strace;
+    }
+
+    private static Strace attached(List<String> command) throws IOException, InterruptedException {
+        Strace strace = new Strace(command);
+        strace.requireAttached();
+        return strace;
+    }
+
+    private void requireAttached() throws InterruptedException {
+        if (!isAttached()) {
+            close();
+            throw new AssertionError(String.join("\n", lines));
+        }
     }
 
     private static List<String> command(long target, Fault fault) {
@@ -110,7 +130,7 @@ final class Strace implements AutoCloseable {
     }
 
     /** Detaches, and returns the calls that were made, in the words of strace. */
-    List<String> detach() throws InterruptedException {
+    public List<String> detach() throws InterruptedException {
         close();
         while (await("")) {}
         return List.copyOf(lines);
