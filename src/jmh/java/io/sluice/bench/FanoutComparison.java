@@ -78,6 +78,9 @@ final class FanoutComparison {
             String row = sinks.words + " × " + branches;
             add(watch, branches, "tee ", row, "Fanout", comparison);
             add(watch, branches, "write ", row, "read, write to each", comparison);
+            if (branches > 1) {
+                comparison.atMost(row, "read, write to each", 0.5);
+            }
         }
     }
 
