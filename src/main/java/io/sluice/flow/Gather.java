@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Memory is written, ranges of files are sent by {@code sendfile}, lent pages and pipes are spliced (write(2), sendfile(2), splice(2)). A
  * part whose sink cannot take it so, as a file opened for append, is read and written instead; that is settled before its first byte. A TCP
  * socket is corked meanwhile (tcp(7), TCP_CORK), so that the header and the first bytes of a file travel in one segment; it is uncorked at the
- * end, also after an error, and while a pipe is waited for, so that nothing lies there. It is left uncorked whatever it was before.
+ * end, also after an error, while a pipe is waited for, so that nothing lies there, and where one part fills it. It is left uncorked whatever it was before.
  *
  * <p>What was delivered is known per part. After an exception {@link #run} may be called again, and goes on with the first byte that was not
  * delivered. {@link #clear} forgets the parts, for the next stream to the same sink.
@@ -50,6 +50,8 @@ public final class Gather implements Closeable {
 
     /** The first part that is not delivered. */
     private int current;
+
+    private boolean corked;
 
     private Gather(Closeable sink, boolean ownsSink, PipePool pool) {
         this.sink = sink;
@@ -255,16 +257,14 @@ public final class Gather implements Closeable {
         GatherEvent event = new GatherEvent();
         event.begin();
         long before = delivered();
-        boolean corked = parts.size() - current > 1 && FdAccess.get().cork(sink, true);
+        boolean corks = corkIfMoreFollow();
         try {
-            deliver(corked);
+            deliver(corks);
         } catch (IOException e) {
             GatherPart part = parts.get(current);
             throw new GatherException(current, parts.size(), part.toString(), part.done, part.length, delivered(), e);
         } finally {
-            if (corked) {
-                FdAccess.get().cork(sink, false);
-            }
+            uncork();
             if (event.isEnabled()) {
                 event.sink = sink.toString();
                 event.parts = parts.size();
@@ -276,7 +276,8 @@ public final class Gather implements Closeable {
         return delivered() - before;
     }
 
-    private void deliver(boolean corked) throws IOException {
+    /** @param corks whether the sink is one that can be corked, and is */
+    private void deliver(boolean corks) throws IOException {
         Attempts attempts = new Attempts();
         // Invariant: the sink has all bytes of the parts before current, the first done bytes of that one, and no
         // others.
@@ -289,6 +290,9 @@ public final class Gather implements Closeable {
             if (Thread.currentThread().isInterrupted()) {
                 throw new InterruptedIOException("the thread was interrupted");
             }
+            if (corks && !corked && part.done == 0) {
+                corkIfMoreFollow();
+            }
             long n = part.deliver(sink, pipe);
             part.done += n;
             if (n > 0) {
@@ -297,27 +301,42 @@ public final class Gather implements Closeable {
                     awaitRoom();
                 }
             } else {
-                await(part.lacking(), corked, attempts);
+                await(part.lacking(), attempts);
             }
         }
     }
 
     // As in Waiting: a socket that took less than it was offered is full, and says when a good part of it is free.
+    // Nothing needs a cork in the middle of what fills the socket, and what it holds back then costs many more
+    // wake-ups.
     private void awaitRoom() throws IOException {
         if (sink instanceof Fd fd && fd.kind() == Fd.Kind.SOCKET) {
+            uncork();
             FdAccess.get().await(null, sink, Long.MAX_VALUE);
         }
     }
 
     // What is corked would lie there until the pipe brings more.
-    private void await(@Nullable Closeable lacking, boolean corked, Attempts attempts) throws IOException {
+    private void await(@Nullable Closeable lacking, Attempts attempts) throws IOException {
         boolean uncorks = corked && lacking != null;
         if (uncorks) {
-            FdAccess.get().cork(sink, false);
+            uncork();
         }
         attempts.await(lacking, sink);
         if (uncorks) {
-            FdAccess.get().cork(sink, true);
+            corked = FdAccess.get().cork(sink, true);
+        }
+    }
+
+    private boolean corkIfMoreFollow() {
+        corked = parts.size() - current > 1 && FdAccess.get().cork(sink, true);
+        return corked;
+    }
+
+    private void uncork() {
+        if (corked) {
+            FdAccess.get().cork(sink, false);
+            corked = false;
         }
     }
 
