@@ -39,6 +39,8 @@ final class Workload {
     /** So long that only a job that hangs runs into it; shorter than the patience of whoever asks. */
     private static final int PATIENCE_SECONDS = 45;
 
+    private static final int LOOKS = 1000;
+
     private static final int PR_SET_PTRACER = 0x5961_6d61;
     private static final int ANY = -1;
 
@@ -52,8 +54,6 @@ final class Workload {
     private @Nullable Job job;
     private @Nullable Future<Map<String, Object>> running;
     private volatile @Nullable Thread runner;
-    private static final int LOOKS = 1000;
-
     private long descriptorsBefore;
 
     private Workload() {}
