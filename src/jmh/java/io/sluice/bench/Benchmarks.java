@@ -19,9 +19,9 @@ public final class Benchmarks {
             case "--gather" -> GatherComparison.run(args);
             case "--httpterm" -> HttpTermBenchmark.run(args);
             case "--ladder" -> Ladder.run(args);
+            case "--latency" -> LatencyComparison.run(args);
             case "--relay", "--capacities" -> RelayComparison.run(args);
             case "--report" -> Report.run(args);
-            case "--latency" -> LatencyComparison.run(args);
             case "--resolve" -> ResolveComparison.run(args);
             case "--scaling" -> ScalingBenchmark.run(args);
             case "--send" -> SendBenchmark.run(args);

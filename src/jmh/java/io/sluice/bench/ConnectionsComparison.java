@@ -82,7 +82,7 @@ final class ConnectionsComparison {
 
     static void run(String[] args) throws Exception {
         ConnectionsComparison comparison = new ConnectionsComparison(args);
-        if (Twin.compile("load", Figures.FOLDER).isEmpty()) {
+        if (Twin.compile("load", Json.FOLDER).isEmpty()) {
             throw new IOException("the requests come from a C program, which needs gcc");
         }
         System.out.println(Machine.describe());
@@ -169,7 +169,7 @@ final class ConnectionsComparison {
             String row, RelayProcess relay, int upstream, int count, int size, double duration, boolean counts)
             throws IOException, InterruptedException {
         Process load = new ProcessBuilder(
-                        Figures.FOLDER.resolve("load").toString(),
+                        Json.FOLDER.resolve("load").toString(),
                         Integer.toString(upstream),
                         Integer.toString(relay.port),
                         Integer.toString(count),

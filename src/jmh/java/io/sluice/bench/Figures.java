@@ -1,22 +1,21 @@
 package io.sluice.bench;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Collectors;
 
 /** What several rounds measured, by row of the table and by name of the figure. */
 final class Figures {
-    static final Path FOLDER = Path.of("target/benchmarks");
-
     private final Map<String, Map<String, List<Double>>> rows = new LinkedHashMap<>();
 
+    /** What is not a number was not measured. */
     void add(String row, String figure, double value) {
+        if (!Double.isFinite(value)) {
+            return;
+        }
         rows.computeIfAbsent(row, r -> new LinkedHashMap<>())
                 .computeIfAbsent(figure, f -> new ArrayList<>())
                 .add(value);
@@ -38,21 +37,9 @@ final class Figures {
 
     /** Puts all of it, with what the machine is, where the other benchmarks put theirs. */
     Path write(String name) throws IOException {
-        Files.createDirectories(FOLDER);
-        String json = rows.entrySet().stream()
-                .map(row -> "    \"" + row.getKey() + "\": {"
-                        + row.getValue().entrySet().stream()
-                                .map(figure -> "\"" + figure.getKey() + "\": " + numbers(figure.getValue()))
-                                .collect(Collectors.joining(", "))
-                        + "}")
-                .collect(Collectors.joining(",\n", "  \"rows\": {\n", "\n  }\n"));
-        return Files.writeString(
-                FOLDER.resolve(name + ".json"), "{\n  \"machine\": \"" + Machine.describe() + "\",\n" + json + "}\n");
+        Json.write(name, new Samples(Machine.describe(), rows));
+        return Json.file(name);
     }
 
-    private static String numbers(List<Double> values) {
-        return values.stream()
-                .map(value -> Double.isFinite(value) ? String.format(Locale.ROOT, "%.6g", value) : "null")
-                .collect(Collectors.joining(", ", "[", "]"));
-    }
+    private record Samples(String machine, Map<String, Map<String, List<Double>>> rows) {}
 }

@@ -36,7 +36,7 @@ final class LatencyComparison {
         enter("Sluice PipeSource", PingPong::sluicePipes);
         enter("java.nio Pipe", PingPong::nioPipes);
         enter("java.nio SocketChannel", PingPong::nioSocket);
-        twin = Twin.compile("pingpong", Figures.FOLDER);
+        twin = Twin.compile("pingpong", Json.FOLDER);
     }
 
     private void enter(String name, Opener opener) {

@@ -51,7 +51,7 @@ final class RelayProcess implements AutoCloseable {
     /** Starts HAProxy with one thread, which copies or splices as it sees fit. */
     static RelayProcess haproxy(int upstream, int connections) throws Exception {
         int port = freePort();
-        Path configuration = Files.writeString(Figures.FOLDER.resolve("haproxy-connections.cfg"), """
+        Path configuration = Files.writeString(Json.FOLDER.resolve("haproxy-connections.cfg"), """
                 global
                     nbthread 1
                     maxconn %d

@@ -58,8 +58,8 @@ final class ScalingBenchmark {
         }
         System.out.println(Machine.describe());
         ScalingBenchmark benchmark = new ScalingBenchmark(rounds, most << 20);
-        Files.createDirectories(Figures.FOLDER);
-        Path file = Files.createTempFile(Figures.FOLDER, "scaling", ".bin");
+        Files.createDirectories(Json.FOLDER);
+        Path file = Files.createTempFile(Json.FOLDER, "scaling", ".bin");
         try {
             if (!only.equals("capacity")) {
                 extend(file, most << 20);

@@ -34,8 +34,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Memory is written, ranges of files are sent by {@code sendfile}, lent pages and pipes are spliced (write(2), sendfile(2), splice(2)). A
  * part whose sink cannot take it so, as a file opened for append, is read and written instead; that is settled before its first byte. A TCP
- * socket is corked meanwhile (tcp(7), TCP_CORK), so that the header and the first bytes of a file travel in one segment; it is uncorked at the
- * end, also after an error, while a pipe is waited for, so that nothing lies there, and where one part fills it. It is left uncorked whatever it was before.
+ * socket is corked meanwhile (tcp(7), TCP_CORK), so that the header and the first bytes of a file travel in one segment. It is uncorked
+ * where one part fills it, while a pipe is waited for, so that nothing lies there, and at the end, also after an error, whatever it was
+ * before.
  *
  * <p>What was delivered is known per part. After an exception {@link #run} may be called again, and goes on with the first byte that was not
  * delivered. {@link #clear} forgets the parts, for the next stream to the same sink.
@@ -181,9 +182,8 @@ public final class Gather implements Closeable {
     public Gather file(Path file) throws IOException {
         long length = Files.size(file);
         if (length == 0 && Files.isRegularFile(file) && hasContent(file)) {
-            throw new IllegalArgumentException(
-                    file
-                            + " says that it has no bytes, and has some, as files of /proc do: read it, and add what was read with bytes()");
+            throw new IllegalArgumentException(file + " says that it has no bytes, and has some, as files of /proc do:"
+                    + " read it, and add what was read with bytes()");
         }
         return file(file, 0, length);
     }
@@ -306,9 +306,8 @@ public final class Gather implements Closeable {
         }
     }
 
-    // As in Waiting: a socket that took less than it was offered is full, and says when a good part of it is free.
-    // Nothing needs a cork in the middle of what fills the socket, and what it holds back then costs many more
-    // wake-ups.
+    // As in Waiting: a socket that took less than it was offered is full, and says when a good part of it is free. What
+    // fills it needs no cork, which would hold back the end of each filling and cost many more wake-ups.
     private void awaitRoom() throws IOException {
         if (sink instanceof Fd fd && fd.kind() == Fd.Kind.SOCKET) {
             uncork();

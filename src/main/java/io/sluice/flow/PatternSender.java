@@ -243,8 +243,7 @@ public final class PatternSender implements Closeable {
     }
 
     // In one call, or with MSG_MORE, or the head would travel alone. The slice is kept, because responses that are
-    // alike write the same
-    // one.
+    // alike write the same one.
     private long writeWithHead(long mostOfPattern, boolean moreIsCertain) throws IOException {
         MemorySegment bounce = Bounce.take();
         try {

@@ -34,7 +34,7 @@ public final class RelayOptions {
     /**
      * Where the relay takes its pipes from. Their capacity is how much it moves at a time, and how much of the kernel's memory it
      * holds while the sink stalls: 1 MiB in {@link PipePool#shared()}. What suits a machine depends on its caches and on its peers;
-     * {@code mvn -q -Pbench -Djmh.args="--relay --capacities"} compares several.
+     * {@code mvn -q -Pbench -Djmh.args=--capacities} compares several.
      *
      * @param pool a pool, which must not be closed before the relay has ended
      * @return the same options with this one

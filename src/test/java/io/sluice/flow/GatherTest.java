@@ -56,6 +56,7 @@ class GatherTest {
     private static final byte[] HEADER = "header\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] TRAILER = "\r\ntrailer".getBytes(StandardCharsets.US_ASCII);
     private static final int LENGTH = 3_000_001;
+    private static final int LARGE = 16 << 20;
 
     private final FlowScene scene = new FlowScene();
     private final PipePool pool = PipePool.of(4, 64 << 10);
@@ -269,6 +270,23 @@ class GatherTest {
             assertThat(FlowScene.exactly(sockets.far(), 3 + TRAILER.length)).isEqualTo(joined(new byte[3], TRAILER));
             assertThat(isCorked(sockets)).isFalse();
             assertThat(segments(sockets) - before).isEqualTo(2);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aSocketThatOnePartFillsIsNotCorkedMeanwhile(On on) throws Exception {
+        byte[] large = range(0, LARGE);
+        Sockets sockets = scene.tcp();
+        try (Gather gather = Gather.to(sockets.near())) {
+            gather.bytes(HEADER).bytes(large).bytes(TRAILER);
+            Aside<Long> run = on.start(gather::run);
+            Await.until(run::waits, "a gathering that waits for room");
+            assertThat(isCorked(sockets)).isFalse();
+            assertThat(FlowScene.exactly(sockets.far(), HEADER.length + LARGE + TRAILER.length))
+                    .isEqualTo(joined(HEADER, large, TRAILER));
+            run.result();
+            assertThat(isCorked(sockets)).isFalse();
         }
     }
 
