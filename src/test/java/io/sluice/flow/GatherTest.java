@@ -281,7 +281,7 @@ class GatherTest {
         try (Gather gather = Gather.to(sockets.near())) {
             gather.bytes(HEADER).bytes(large).bytes(TRAILER);
             Aside<Long> run = on.start(gather::run);
-            Await.until(run::waits, "a gathering that waits for room");
+            run.waiting();
             assertThat(isCorked(sockets)).isFalse();
             assertThat(FlowScene.exactly(sockets.far(), HEADER.length + LARGE + TRAILER.length))
                     .isEqualTo(joined(HEADER, large, TRAILER));
