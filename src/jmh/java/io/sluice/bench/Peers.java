@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -44,12 +46,28 @@ final class Peers implements AutoCloseable {
     /** A connection to a process that throws away what it receives. */
     SocketChannel connection() throws IOException {
         if (port == 0) {
-            Process listener = started(new ProcessBuilder(program, "listen"));
-            try (BufferedReader said = listener.inputReader()) {
-                port = Integer.parseInt(said.readLine());
-            }
+            port = Integer.parseInt(listening("listen"));
         }
         return SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+    }
+
+    /** The address of a process that reads what it receives over TCP, and then answers with a line that says how many bytes it was. */
+    SocketAddress receiver() throws IOException {
+        return new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(listening("receive")));
+    }
+
+    /** As {@link #receiver()}, at the path of a Unix socket. */
+    SocketAddress receiver(Path at) throws IOException {
+        return UnixDomainSocketAddress.of(listening("receive", at.toString()));
+    }
+
+    private String listening(String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(arguments));
+        command.addFirst(program);
+        Process listener = started(new ProcessBuilder(command));
+        try (BufferedReader said = listener.inputReader()) {
+            return said.readLine();
+        }
     }
 
     private Process started(ProcessBuilder builder) throws IOException {

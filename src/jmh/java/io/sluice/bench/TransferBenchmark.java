@@ -16,17 +16,16 @@ import java.io.OutputStream;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
+import java.net.SocketAddress;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.FutureTask;
+import java.util.Scanner;
 
 /**
  * Transfers beside the JDK's own way for the same two ends, in turn: {@code --transfer}, then {@code
@@ -40,8 +39,8 @@ final class TransferBenchmark {
     private static final int BLOCK = 256 << 10;
     private static final int WARM_UPS = 2;
 
-    /** For a child that writes faster than the socket takes: the more goes to the socket at once, the less it costs. */
-    private static final int PIPE_OF_CHILD = 1 << 20;
+    /** For a child that writes while the socket takes: what both use stays in a cache. */
+    private static final int PIPE_OF_CHILD = 256 << 10;
 
     /** One way of doing a job once. */
     private interface Way {
@@ -52,19 +51,21 @@ final class TransferBenchmark {
 
     private record Sample(double seconds, double cpu) {}
 
-    private final Path folder;
     private final Path source;
     private final Path target;
     private final long size;
     private final ServerSocketChannel server;
-    private final ServerSocketChannel near;
 
-    private TransferBenchmark(Path folder, long size, ServerSocketChannel server, ServerSocketChannel near)
-            throws IOException {
-        this.near = near;
-        this.folder = folder;
+    /** Where bytes are received over TCP, and over a Unix socket. */
+    private final SocketAddress far;
+
+    private final SocketAddress near;
+
+    private TransferBenchmark(Path folder, long size, ServerSocketChannel server, Peers peers) throws IOException {
         this.size = size;
         this.server = server;
+        this.far = peers.receiver();
+        this.near = peers.receiver(folder.resolve("socket"));
         this.source = folder.resolve("source");
         this.target = folder.resolve("target");
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(source), BLOCK)) {
@@ -81,10 +82,9 @@ final class TransferBenchmark {
         long size = (long) options.number("--mib", 512) << 20;
         Path folder = Files.createTempDirectory("sluice-bench");
         try (ServerSocketChannel server = ServerSocketChannel.open();
-                ServerSocketChannel near = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+                Peers peers = new Peers(Json.FOLDER)) {
             server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-            near.bind(UnixDomainSocketAddress.of(folder.resolve("socket")));
-            TransferBenchmark benchmark = new TransferBenchmark(folder, size, server, near);
+            TransferBenchmark benchmark = new TransferBenchmark(folder, size, server, peers);
             Comparison comparison = Comparison.of(
                     options.named("transfer", "--only"),
                     "What does a transfer cost beside the JDK's own way?",
@@ -266,41 +266,28 @@ final class TransferBenchmark {
         return far;
     }
 
-    /** A connection that another thread empties. */
+    /** A connection to a process that reads what comes, and says in the end how much it was. */
     private final class Receiver implements AutoCloseable {
         final SocketChannel channel;
-        private final SocketChannel far;
-        private final FutureTask<Long> task;
 
         Receiver() throws IOException {
-            this(server);
+            this(far);
         }
 
-        Receiver(ServerSocketChannel on) throws IOException {
-            channel = SocketChannel.open(on.getLocalAddress());
-            far = on.accept();
-            task = new FutureTask<>(this::receive);
-            Thread.ofPlatform().daemon().start(task);
+        Receiver(SocketAddress at) throws IOException {
+            channel = SocketChannel.open(at);
         }
 
-        private long receive() throws IOException {
-            ByteBuffer buffer = ByteBuffer.allocateDirect(BLOCK);
-            long total = 0;
-            for (int n; (n = far.read(buffer.clear())) >= 0; ) {
-                total += n;
-            }
-            return total;
-        }
-
-        void finish() throws Exception {
+        void finish() throws IOException {
             channel.shutdownOutput();
-            all(task.get());
+            try (Scanner answer = new Scanner(channel, StandardCharsets.US_ASCII)) {
+                all(answer.nextLong());
+            }
         }
 
         @Override
         public void close() throws IOException {
             channel.close();
-            far.close();
         }
     }
 }

@@ -3,7 +3,8 @@
  *
  *     sink discard           reads standard input to its end and throws it away, by splice to the null device where it can
  *     sink send <bytes>      writes so many bytes to standard output
- *     sink listen            prints a port, accepts one connection after another and reads each to its end
+ *     sink listen            prints a port, accepts one connection after another and throws away what comes over it
+ *     sink receive [<path>]  the same, over TCP or at the path of a Unix socket; reads what comes, and answers with how much it was
  *
  * A reader that splices takes pages as a proxy would; one that must read copies them.
  */
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { BLOCK = 256 << 10 };
@@ -48,19 +50,54 @@ static void *serve(void *connection) {
     return NULL;
 }
 
-static void listen_for_ever(void) {
+static void *receive(void *connection) {
+    int fd = (int)(intptr_t)connection;
+    char *block = malloc(BLOCK);
+    uint64_t total = 0;
+    for (ssize_t n; (n = read(fd, block, BLOCK)) > 0;) {
+        total += n;
+    }
+    char answer[32];
+    int length = snprintf(answer, sizeof answer, "%llu\n", (unsigned long long)total);
+    if (write(fd, answer, length) != length) {
+        fail("write");
+    }
+    free(block);
+    close(fd);
+    return NULL;
+}
+
+static int tcp_server(void) {
     int server = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
-    if (bind(server, (struct sockaddr *)&address, length) < 0 || listen(server, 64) < 0) {
+    if (bind(server, (struct sockaddr *)&address, length) < 0) {
         fail("bind");
     }
     getsockname(server, (struct sockaddr *)&address, &length);
     printf("%d\n", ntohs(address.sin_port));
+    return server;
+}
+
+static int unix_server(const char *path) {
+    int server = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    if (bind(server, (struct sockaddr *)&address, sizeof address) < 0) {
+        fail(path);
+    }
+    puts(path);
+    return server;
+}
+
+static void listen_for_ever(int server, void *(*with)(void *)) {
+    if (listen(server, 64) < 0) {
+        fail("listen");
+    }
     fflush(stdout);
     for (int fd; (fd = accept(server, NULL, NULL)) >= 0;) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) != 0) {
+        if (pthread_create(&thread, NULL, with, (void *)(intptr_t)fd) != 0) {
             fail("pthread_create");
         }
         pthread_detach(thread);
@@ -83,7 +120,11 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "discard") == 0) {
         discard(0);
     } else if (argc == 2 && strcmp(argv[1], "listen") == 0) {
-        listen_for_ever();
+        listen_for_ever(tcp_server(), serve);
+    } else if (argc == 2 && strcmp(argv[1], "receive") == 0) {
+        listen_for_ever(tcp_server(), receive);
+    } else if (argc == 3 && strcmp(argv[1], "receive") == 0) {
+        listen_for_ever(unix_server(argv[2]), receive);
     } else if (argc == 3 && strcmp(argv[1], "send") == 0) {
         send_bytes(atoll(argv[2]));
     } else {
