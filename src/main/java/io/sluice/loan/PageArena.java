@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.MemorySegment.Scope;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
@@ -45,9 +44,6 @@ import org.jspecify.annotations.Nullable;
  * @see <a href="https://man7.org/linux/man-pages/man2/vmsplice.2.html">vmsplice(2)</a>
  */
 public final class PageArena implements Arena {
-    private static final long SMALLEST_MAPPING = 1 << 20;
-    private static final long HUGE_PAGE = 2 << 20;
-
     /** How an arena's memory is made. */
     public enum Option {
         /** Asks for huge pages with {@code madvise(MADV_HUGEPAGE)}: fewer page faults and address translations for large rings. */
@@ -58,24 +54,14 @@ public final class PageArena implements Arena {
 
     private final Thread owner = Thread.currentThread();
     private final Arena small = Arena.ofConfined();
-    private final Set<Option> options;
-    private final long pageSize = MemoryCalls.pageSize();
-    private final List<Pages.Mapping> mappings = new ArrayList<>();
+    private final PageAllocator allocator;
     private final TreeMap<Long, Pages> allocations = new TreeMap<>();
 
     /** The allocation that was opened last, which is the likeliest to be lent next. */
     private @Nullable Pages latest;
 
-    private Bump large = Bump.EMPTY;
-    private Bump packed = Bump.EMPTY;
-
-    /** What is left of a mapping. */
-    private record Bump(Pages.@Nullable Mapping mapping, long next, long end) {
-        static final Bump EMPTY = new Bump(null, 0, 0);
-    }
-
     private PageArena(Set<Option> options) {
-        this.options = options;
+        this.allocator = new PageAllocator(options);
     }
 
     /**
@@ -113,53 +99,13 @@ public final class PageArena implements Arena {
         if (alignment <= 0 || Long.bitCount(alignment) != 1) {
             throw new IllegalArgumentException("an alignment is a power of two: " + alignment);
         }
-        if (size < pageSize && alignment <= pageSize) {
-            return allocateSmall(size, alignment);
+        if (allocator.isPacked(size, alignment)) {
+            return MemorySegment.ofAddress(allocator.packed(size, alignment)).reinterpret(size, small, null);
         }
-        long length = roundUp(Math.max(size, 1), pageSize);
-        if (length < size) {
-            throw new OutOfMemoryError("no address space for " + size + " bytes");
-        }
-        // What has huge pages begins with one, so that none is spent on two allocations.
-        boolean huge = options.contains(Option.HUGE_PAGES) && length >= HUGE_PAGE;
-        Pages pages = allocateLarge(size, length, Math.max(alignment, huge ? HUGE_PAGE : pageSize));
+        Pages pages = allocator.pages(this, size, alignment);
         allocations.put(pages.address(), pages);
         latest = pages;
         return pages.segment();
-    }
-
-    private Pages allocateLarge(long size, long length, long alignment) {
-        if (options.contains(Option.MEMFD)) {
-            Pages.Mapping mapping = Pages.Mapping.memfd(length, alignment, options.contains(Option.HUGE_PAGES));
-            mappings.add(mapping);
-            return new Pages(mapping, mapping.address, size, length);
-        }
-        long start = roundUp(large.next, alignment);
-        Pages.Mapping mapping = large.mapping;
-        if (mapping == null || length > large.end - start) {
-            boolean huge = options.contains(Option.HUGE_PAGES);
-            long slack = Math.max(alignment, huge ? HUGE_PAGE : pageSize);
-            if (length > Long.MAX_VALUE - slack) {
-                throw new OutOfMemoryError("no address space for " + size + " bytes");
-            }
-            mapping = Pages.Mapping.anonymous(Math.max(length + slack, huge ? 2 * HUGE_PAGE : SMALLEST_MAPPING), huge);
-            mappings.add(mapping);
-            start = roundUp(mapping.address, slack);
-        }
-        large = new Bump(mapping, start + length, mapping.address + mapping.length);
-        return new Pages(mapping, start, size, length);
-    }
-
-    private MemorySegment allocateSmall(long size, long alignment) {
-        long start = roundUp(packed.next, alignment);
-        if (packed.mapping == null || start + size > packed.end) {
-            Pages.Mapping mapping = Pages.Mapping.anonymous(SMALLEST_MAPPING, false);
-            mappings.add(mapping);
-            start = roundUp(mapping.address, alignment);
-            packed = new Bump(mapping, start, mapping.address + mapping.length);
-        }
-        packed = new Bump(packed.mapping, start + size, packed.end);
-        return MemorySegment.ofAddress(start).reinterpret(size, small, null);
     }
 
     /**
@@ -202,7 +148,7 @@ public final class PageArena implements Arena {
 
     Loan lend(MemorySegment segment, Lending to) throws IOException {
         Pages pages = lendable(segment);
-        return Objects.requireNonNull(Loan.make(this, pages, segment, to, true));
+        return Objects.requireNonNull(Loans.make(pages, segment, to, true));
     }
 
     /**
@@ -238,7 +184,7 @@ public final class PageArena implements Arena {
     }
 
     Optional<Loan> tryLend(MemorySegment segment, Lending to) throws IOException {
-        return Optional.ofNullable(Loan.make(this, lendable(segment), segment, to, false));
+        return Optional.ofNullable(Loans.make(lendable(segment), segment, to, false));
     }
 
     /**
@@ -280,7 +226,7 @@ public final class PageArena implements Arena {
             throw new IllegalArgumentException(
                     "two of the segments are of the same allocation, which can be lent once");
         }
-        return pages.isEmpty() ? List.of() : Loan.makeAll(this, pages, List.copyOf(segments), to);
+        return pages.isEmpty() ? List.of() : Loans.makeAll(pages, List.copyOf(segments), to);
     }
 
     /**
@@ -305,9 +251,8 @@ public final class PageArena implements Arena {
         requireUsable();
         allocations.values().forEach(Pages::closeForGood);
         small.close();
-        mappings.forEach(Pages.Mapping::unmap);
+        allocator.close();
         allocations.clear();
-        mappings.clear();
     }
 
     @SuppressWarnings("ReferenceEquality") // a thread is equal to itself only
@@ -352,14 +297,10 @@ public final class PageArena implements Arena {
         if (segment.scope().equals(small.scope())) {
             throw new IllegalArgumentException(
                     "an allocation of less than a page shares its page with others, which would be lent with "
-                            + "it: allocate at least " + pageSize + " bytes, or write it to the sink");
+                            + "it: allocate at least " + MemoryCalls.pageSize() + " bytes, or write it to the sink");
         }
         throw new IllegalArgumentException(
                 "this memory is not from this arena, so nothing is known of who else uses it: copy it into an allocation of this arena, "
                         + "or write it to the sink");
-    }
-
-    private static long roundUp(long value, long multiple) {
-        return value + multiple - 1 & -multiple;
     }
 }
