@@ -241,12 +241,14 @@ public final class Loan {
         pages.arena().requireUsable();
         if (reclaimed) {
             throw new IllegalStateException(
-                    "this memory is open already: it was reclaimed before, or a native call kept it open");
+                    "reclaim(" + words()
+                            + "): the memory is open already, because it was reclaimed before or a native call kept it open: use that segment");
         }
         State state = state();
         if (state == State.IN_PIPE) {
             throw new IllegalStateException(
-                    "lent memory is still in the pipe, or with the socket, where its reader would see what is stored in it: await() first");
+                    "reclaim(" + words()
+                            + "): it is still in the pipe, or with the socket, whose reader would see what is stored in it: await() first");
         }
         if (state == State.FORWARDED) {
             pages.replace();
@@ -266,7 +268,8 @@ public final class Loan {
     public long tryLendRest() throws IOException {
         pages.arena().requireUsable();
         if (reclaimed) {
-            throw new IllegalStateException("the loan has ended: its memory was reclaimed");
+            throw new IllegalStateException("tryLendRest(" + words()
+                    + "): the loan has ended, because its memory was reclaimed: lend it again");
         }
         return isComplete() ? 0 : lendMore(false);
     }
@@ -330,12 +333,16 @@ public final class Loan {
     /** The program vouches for it that nobody will look at what was accepted any more. */
     void acknowledged(Lending by) {
         if (!by.equals(to)) {
-            throw new IllegalArgumentException("this memory was lent to " + to + ", not to " + by);
+            throw new IllegalArgumentException("acknowledge(" + words() + "): not lent to " + by);
         }
         Piece last = latest;
         if (last != null) {
             last.settle(State.RELEASED);
         }
+    }
+
+    private String words() {
+        return accepted + " bytes lent to " + to;
     }
 
     /**

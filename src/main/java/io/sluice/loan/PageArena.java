@@ -57,6 +57,8 @@ public final class PageArena implements Arena {
     private final PageAllocator allocator;
     private final TreeMap<Long, Pages> allocations = new TreeMap<>();
 
+    private boolean closed;
+
     /** The allocation that was opened last, which is the likeliest to be lent next. */
     private @Nullable Pages latest;
 
@@ -147,7 +149,7 @@ public final class PageArena implements Arena {
     }
 
     Loan lend(MemorySegment segment, Lending to) throws IOException {
-        Pages pages = lendable(segment);
+        Pages pages = lendable(segment, to);
         return Objects.requireNonNull(Loans.make(pages, segment, to, true));
     }
 
@@ -184,7 +186,7 @@ public final class PageArena implements Arena {
     }
 
     Optional<Loan> tryLend(MemorySegment segment, Lending to) throws IOException {
-        return Optional.ofNullable(Loans.make(lendable(segment), segment, to, false));
+        return Optional.ofNullable(Loans.make(lendable(segment, to), segment, to, false));
     }
 
     /**
@@ -221,10 +223,11 @@ public final class PageArena implements Arena {
     }
 
     private List<Loan> lend(List<MemorySegment> segments, Lending to) throws IOException {
-        List<Pages> pages = segments.stream().map(this::lendable).toList();
+        List<Pages> pages =
+                segments.stream().map(segment -> lendable(segment, to)).toList();
         if (new HashSet<>(pages).size() < pages.size()) {
-            throw new IllegalArgumentException(
-                    "two of the segments are of the same allocation, which can be lent once");
+            throw new IllegalArgumentException("lend(" + segments.size() + " segments → " + to
+                    + "): two of them are of the same allocation, which can be lent once: allocate each on its own");
         }
         return pages.isEmpty() ? List.of() : Loans.makeAll(pages, List.copyOf(segments), to);
     }
@@ -251,6 +254,7 @@ public final class PageArena implements Arena {
         requireUsable();
         allocations.values().forEach(Pages::closeForGood);
         small.close();
+        closed = true;
         allocator.close();
         allocations.clear();
     }
@@ -262,10 +266,11 @@ public final class PageArena implements Arena {
 
     void requireUsable() {
         if (!isOwnedByThisThread()) {
-            throw new WrongThreadException("this arena belongs to " + owner + ", not to " + Thread.currentThread());
+            throw new WrongThreadException("this arena belongs to " + owner + ", not to " + Thread.currentThread()
+                    + ": use it there, or open one for each thread");
         }
-        if (!small.scope().isAlive()) {
-            throw new IllegalStateException("the arena is closed");
+        if (closed) {
+            throw new IllegalStateException("the arena is closed: allocate from one that is open");
         }
     }
 
@@ -275,32 +280,38 @@ public final class PageArena implements Arena {
         return pages.reopen();
     }
 
-    private Pages lendable(MemorySegment segment) {
+    private Pages lendable(MemorySegment segment, Lending to) {
         requireUsable();
+        Pages pages = reachedBy(segment);
+        if (pages != null && segment.byteSize() > 0) {
+            return pages;
+        }
+        String asked = "lend(" + segment.byteSize() + " bytes → " + to + "): ";
         if (!segment.isNative()) {
             throw new IllegalArgumentException(
-                    "heap memory moves, so it cannot be lent: copy it into an allocation of this arena, or write it to the sink");
+                    asked
+                            + "heap memory moves, so it cannot be lent: copy it into an allocation of this arena, or write it to the sink");
+        } else if (!segment.scope().isAlive()) {
+            throw new IllegalStateException(asked
+                    + "this memory is lent already, or its arena is closed: reclaim() the loan, or lend other memory");
+        } else if (segment.byteSize() == 0) {
+            throw new IllegalArgumentException(asked + "there is nothing to lend in an empty segment");
+        } else if (segment.scope().equals(small.scope())) {
+            throw new IllegalArgumentException(
+                    asked + "an allocation of less than a page shares its page with others, which would be lent with "
+                            + "it: allocate at least " + MemoryCalls.pageSize() + " bytes, or write it to the sink");
         }
-        if (!segment.scope().isAlive()) {
-            throw new IllegalStateException("this memory is lent already, or its arena is closed");
-        }
-        if (segment.byteSize() == 0) {
-            throw new IllegalArgumentException("there is nothing to lend in an empty segment");
-        }
+        throw new IllegalArgumentException(asked
+                + "this memory is not from this arena, or reaches beyond its allocation, so nothing is known of who else uses it: "
+                + "copy it into an allocation of this arena, or write it to the sink");
+    }
+
+    /** The allocation that this segment is open for, or a slice of; null if there is none. */
+    private @Nullable Pages reachedBy(MemorySegment segment) {
         if (latest != null && latest.isReachedBy(segment)) {
             return latest;
         }
         Map.Entry<Long, Pages> nearest = allocations.floorEntry(segment.address());
-        if (nearest != null && nearest.getValue().isReachedBy(segment)) {
-            return nearest.getValue();
-        }
-        if (segment.scope().equals(small.scope())) {
-            throw new IllegalArgumentException(
-                    "an allocation of less than a page shares its page with others, which would be lent with "
-                            + "it: allocate at least " + MemoryCalls.pageSize() + " bytes, or write it to the sink");
-        }
-        throw new IllegalArgumentException(
-                "this memory is not from this arena, so nothing is known of who else uses it: copy it into an allocation of this arena, "
-                        + "or write it to the sink");
+        return nearest != null && nearest.getValue().isReachedBy(segment) ? nearest.getValue() : null;
     }
 }

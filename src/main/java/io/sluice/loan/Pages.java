@@ -57,7 +57,10 @@ final class Pages {
     /** Whether this segment, or slice, reaches these pages through the scope that is open now. */
     boolean isReachedBy(MemorySegment alias) {
         long offset = alias.address() - address;
-        return alias.scope().equals(segment.scope()) && offset >= 0 && alias.byteSize() <= size - offset;
+        return alias.scope().equals(segment.scope())
+                && alias.scope().isAlive()
+                && offset >= 0
+                && alias.byteSize() <= size - offset;
     }
 
     /**
