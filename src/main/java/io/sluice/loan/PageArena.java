@@ -259,6 +259,16 @@ public final class PageArena implements Arena {
         allocations.clear();
     }
 
+    /**
+     * What is in it.
+     *
+     * @return such as {@code arena of 3 allocations}
+     */
+    @Override
+    public String toString() {
+        return closed ? "arena, closed" : "arena of " + allocations.size() + " allocations";
+    }
+
     @SuppressWarnings("ReferenceEquality") // a thread is equal to itself only
     boolean isOwnedByThisThread() {
         return Thread.currentThread() == owner;
@@ -270,7 +280,7 @@ public final class PageArena implements Arena {
                     + ": use it there, or open one for each thread");
         }
         if (closed) {
-            throw new IllegalStateException("the arena is closed: allocate from one that is open");
+            throw new IllegalStateException("the arena is closed, and its memory unmapped: open another");
         }
     }
 
