@@ -91,39 +91,29 @@ public final class Loan {
             this.earlier = earlier;
         }
 
-        State state() {
-            State known = settled;
-            if (known != null) {
-                return known;
-            }
-            State state = look();
-            if (state != State.IN_PIPE) {
-                settle(state);
-            }
-            return state;
-        }
-
         void settle(State state) {
             SETTLED.setRelease(this, state);
         }
 
         // By a loop, because a large loan to a small pipe has very many pieces.
-        private State look() {
-            boolean forwarded = false;
+        State look() {
+            State state = State.RELEASED;
             for (Piece piece = this; piece != null; piece = piece.earlier) {
                 State known = piece.settled;
                 if (known != null) {
-                    return forwarded ? State.FORWARDED : known;
+                    state = state == State.FORWARDED ? state : known;
+                    break;
                 }
                 switch (piece.hold.place()) {
                     case IN_PIPE -> {
                         return State.IN_PIPE;
                     }
-                    case FORWARDED -> forwarded = true;
+                    case FORWARDED -> state = State.FORWARDED;
                     case RELEASED -> {}
                 }
             }
-            return forwarded ? State.FORWARDED : State.RELEASED;
+            settle(state);
+            return state;
         }
     }
 
@@ -202,7 +192,11 @@ public final class Loan {
      */
     public State state() {
         Piece last = latest;
-        return last == null ? State.RELEASED : last.state();
+        if (last == null) {
+            return State.RELEASED;
+        }
+        State known = last.settled;
+        return known != null ? known : last.look();
     }
 
     /**
