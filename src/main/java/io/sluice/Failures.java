@@ -14,6 +14,8 @@ final class Failures {
     private static final String PIPE_MAX_SIZE = "/proc/sys/fs/pipe-max-size";
     private static final String USER_PAGES_SOFT = "/proc/sys/fs/pipe-user-pages-soft";
 
+    private static final String NOBODY_READS = "nobody reads that end any more: close this one";
+
     private Failures() {}
 
     static ErrnoException splice(int errno, Side from, long fromOffset, Side to, long toOffset, long length) {
@@ -24,7 +26,7 @@ final class Failures {
 
     private static String spliceCure(int errno, Side from, Side to, long offset) {
         if (errno == Linux.EPIPE()) {
-            return "nobody reads that end any more";
+            return NOBODY_READS;
         } else if (errno == Linux.ESPIPE()) {
             return "a pipe or socket has no offsets: use the form without one";
         } else if (errno == Linux.EBADF()) {
@@ -54,7 +56,7 @@ final class Failures {
                     ? "both ends belong to the same pipe: tee copies from one to another"
                     : "both sides must be pipes";
         } else if (errno == Linux.EPIPE()) {
-            cure = "nobody reads that end any more";
+            cure = NOBODY_READS;
         } else if (denied(errno)) {
             cure = deniedCure("tee", errno, () -> Syscalls.tee(-1, -1, 1, 0));
         }
@@ -72,7 +74,7 @@ final class Failures {
     }
 
     static ErrnoException write(int errno, Side to, long length) {
-        String cure = errno == Linux.EPIPE() ? "nobody reads that end any more" : "";
+        String cure = errno == Linux.EPIPE() ? NOBODY_READS : "";
         return new ErrnoException("write", to.words() + ", " + bytes(length), errno, cure, 0);
     }
 
@@ -89,7 +91,7 @@ final class Failures {
     static ErrnoException vmsplice(int errno, Side to, long length) {
         String cure = "";
         if (errno == Linux.EPIPE()) {
-            cure = "nobody reads that end any more";
+            cure = NOBODY_READS;
         } else if (denied(errno)) {
             cure = deniedCure("vmsplice", errno, () -> Syscalls.vmsplice(-1, 0, 1, 0));
         }

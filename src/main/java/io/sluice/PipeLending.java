@@ -15,6 +15,9 @@ final class PipeLending implements Lending {
 
     private final PipeSink sink;
 
+    /** Found out by the first that lends, and the same for whoever does. */
+    private Kernel.@Nullable Outcome regime;
+
     PipeLending(PipeSink sink) {
         this.sink = sink;
     }
@@ -56,9 +59,13 @@ final class PipeLending implements Lending {
         return COPY_UP_TO;
     }
 
-    private static boolean isWritten() {
-        Kernel.Outcome regime = Kernel.observed().vmsplice().outcome();
-        return regime == Kernel.Outcome.COPIES || regime == Kernel.Outcome.DENIED;
+    private boolean isWritten() {
+        Kernel.Outcome known = regime;
+        if (known == null) {
+            known = Kernel.observed().vmsplice().outcome();
+            regime = known;
+        }
+        return known == Kernel.Outcome.COPIES || known == Kernel.Outcome.DENIED;
     }
 
     private static MemorySegment memory(long address, long length) {

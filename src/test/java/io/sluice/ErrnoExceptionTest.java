@@ -137,7 +137,7 @@ class ErrnoExceptionTest {
         try (Pipe other = Pipe.open()) {
             other.source().close();
             String sink = other.sink().toString();
-            String because = ": EPIPE (Broken pipe); nobody reads that end any more";
+            String because = ": EPIPE (Broken pipe); nobody reads that end any more: close this one";
             assertThat(thrownBy(() -> other.sink().write(ByteBuffer.allocate(1))))
                     .hasMessage("write(" + sink + ", 1 byte)" + because);
             assertThat(thrownBy(() -> pipe.source().spliceTo(other.sink(), 2)))

@@ -16,6 +16,7 @@ import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
@@ -32,6 +33,8 @@ import org.openjdk.jmh.annotations.TearDown;
 public class LendingBenchmark {
     private static final int PAGE = 4096;
     private static final int PAGES = 64 << 10;
+    private static final int SLOTS = PAGES / PAGE;
+
     /** More than there is: who asks for it finds the pipe empty, which the ledger takes for the kernel's word. */
     private static final int MORE = 2 * PAGES;
 
@@ -43,6 +46,8 @@ public class LendingBenchmark {
     private PageArena arena;
     private MemorySegment page;
     private MemorySegment pages;
+    private final MemorySegment[] several = new MemorySegment[SLOTS];
+    private final Loan[] loans = new Loan[SLOTS];
 
     /** Of the bare calls: its number is known, which would make every reader of the pipe a stranger. */
     private Pipe bare;
@@ -60,6 +65,9 @@ public class LendingBenchmark {
         arena = PageArena.open();
         page = arena.allocate(PAGE).fill((byte) 1);
         pages = arena.allocate(PAGES).fill((byte) 1);
+        for (int i = 0; i < SLOTS; i++) {
+            several[i] = arena.allocate(PAGE).fill((byte) 1);
+        }
         bare = Pipe.open();
         nullNumber = nullDevice.number();
         source = bare.source().number();
@@ -87,6 +95,32 @@ public class LendingBenchmark {
     public void pageExactSyscall() {
         all(Syscalls.vmsplice(sink, address, PAGE, FLAGS), PAGE);
         all(Syscalls.splice(source, -1, nullNumber, -1, PAGE, FLAGS), PAGE);
+    }
+
+    /** As {@link #pageExactApi}, with as many in flight as the pipe holds: the kernel is asked once for all of them. */
+    @Benchmark
+    @OperationsPerInvocation(SLOTS)
+    public void severalExactApi() throws IOException {
+        for (int i = 0; i < SLOTS; i++) {
+            loans[i] = arena.lend(several[i], lentTo.sink());
+        }
+        for (int i = 0; i < SLOTS; i++) {
+            all(lentTo.source().trySpliceTo(nullDevice, PAGE), PAGE);
+        }
+        for (int i = 0; i < SLOTS; i++) {
+            several[i] = loans[i].reclaim();
+        }
+    }
+
+    @Benchmark
+    @OperationsPerInvocation(SLOTS)
+    public void severalExactSyscall() {
+        for (int i = 0; i < SLOTS; i++) {
+            all(Syscalls.vmsplice(sink, address + i * PAGE, PAGE, FLAGS), PAGE);
+        }
+        for (int i = 0; i < SLOTS; i++) {
+            all(Syscalls.splice(source, -1, nullNumber, -1, PAGE, FLAGS), PAGE);
+        }
     }
 
     @Benchmark

@@ -17,6 +17,7 @@ enum Operation {
     OPEN_CLOSE("pipe: open, close", 3, PipePoolBenchmark.class, "openClose"),
     OPEN_CLOSE_SINGLE("pipe, one descriptor: open, close", 5, PipePoolBenchmark.class, "openCloseSingle"),
     LEND_PAGE_EXACT("4 KiB: lend, splice 4 KiB of it", 2, LendingBenchmark.class, "pageExact"),
+    LEND_SEVERAL_EXACT("4 KiB: lend 16 times, splice each", 2, LendingBenchmark.class, "severalExact"),
     LEND_PAGE_SPLICE("4 KiB: lend, splice to /dev/null", 2, LendingBenchmark.class, "pageSplice"),
     LEND_PAGE_READ("4 KiB: lend, read", 2, LendingBenchmark.class, "pageRead"),
     LEND_PAGES_SPLICE("64 KiB: lend, splice to /dev/null", 2, LendingBenchmark.class, "pagesSplice"),

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, BLOCKS = 64 << 10, MORE = 2 * BLOCKS, BATCH = 256 };
+enum { BLOCK = 4096, BLOCKS = 64 << 10, SLOTS = BLOCKS / BLOCK, MORE = 2 * BLOCKS, BATCH = 256 };
 
 struct duct {
     int out; /* the read end */
@@ -143,23 +143,33 @@ static void open_close_single(void) {
     close(both);
 }
 
-static void lend(size_t length) {
-    struct iovec range = {.iov_base = lent, .iov_len = length};
+static void lend(size_t offset, size_t length) {
+    struct iovec range = {.iov_base = lent + offset, .iov_len = length};
     all(vmsplice(a.in, &range, 1, SPLICE_F_NONBLOCK), length, "vmsplice");
 }
 
 static void lend_splice(size_t length, size_t asked) {
-    lend(length);
+    lend(0, length);
     all(splice(a.out, NULL, null_device, NULL, asked, SPLICE_F_NONBLOCK), length, "splice");
 }
 
 static void lend_read(size_t length) {
-    lend(length);
+    lend(0, length);
     all(read(a.out, memory, MORE), length, "read");
 }
 
 static void lend_page_exact(void) {
     lend_splice(BLOCK, BLOCK);
+}
+
+/* As many as a pipe holds, one after the other, before the first is taken out. */
+static void lend_pages_exact(void) {
+    for (int i = 0; i < SLOTS; i++) {
+        lend(i * BLOCK, BLOCK);
+    }
+    for (int i = 0; i < SLOTS; i++) {
+        all(splice(a.out, NULL, null_device, NULL, BLOCK, SPLICE_F_NONBLOCK), BLOCK, "splice");
+    }
 }
 
 static void lend_page_splice(void) {
@@ -182,6 +192,7 @@ static const struct operation {
     const char *name;
     void (*prepare)(void);
     void (*run)(void);
+    int more_per_run; /* how many of the operation a run makes besides the first */
 } operations[] = {
     {"WouldBlockBenchmark.splice", nothing, splice_would_block},
     {"WouldBlockBenchmark.tee", nothing, tee_would_block},
@@ -195,6 +206,7 @@ static const struct operation {
     {"PipePoolBenchmark.openClose", nothing, open_close},
     {"PipePoolBenchmark.openCloseSingle", nothing, open_close_single},
     {"LendingBenchmark.pageExact", touch, lend_page_exact},
+    {"LendingBenchmark.severalExact", touch, lend_pages_exact, SLOTS - 1},
     {"LendingBenchmark.pageSplice", touch, lend_page_splice},
     {"LendingBenchmark.pageRead", touch, lend_page_read},
     {"LendingBenchmark.pagesSplice", touch, lend_pages_splice},
@@ -225,7 +237,7 @@ static double sample(const struct operation *operation, double nanos) {
         done += BATCH;
         elapsed = now() - start;
     } while (elapsed < nanos);
-    return elapsed / done;
+    return elapsed / done / (1 + operation->more_per_run);
 }
 
 int main(int argc, char **argv) {

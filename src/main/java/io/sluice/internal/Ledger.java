@@ -1,6 +1,5 @@
 package io.sluice.internal;
 
-import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
@@ -32,11 +31,16 @@ public final class Ledger {
     /** A range of positions that holds lent memory. */
     public final class Entry implements Hold {
         final long start;
-        volatile long end;
-        volatile boolean forwarded;
-        volatile boolean settled;
 
-        /** The next in the list of {@link LentRanges}. */
+        /** Set back once, before the loan is made, if less was lent. Whoever marks what he passes on may see it late, and marks too much. */
+        long end;
+
+        volatile boolean forwarded;
+
+        /** Never false again; who sees it late keeps the entry for longer than it is needed. */
+        boolean settled;
+
+        /** The next in the list of {@link LentRanges}, which alone writes it. */
         volatile @Nullable Entry next;
 
         private Entry(long start, long end) {
@@ -92,40 +96,12 @@ public final class Ledger {
         }
     }
 
-    private static final VarHandle ENTERED;
-    private static final VarHandle LEFT;
-
-    static {
-        try {
-            MethodHandles.Lookup lookup = MethodHandles.lookup();
-            ENTERED = lookup.findVarHandle(Ledger.class, "entered", long.class);
-            LEFT = lookup.findVarHandle(Ledger.class, "left", long.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
-
     /** A few microseconds. */
     private static final int SPINS = 200;
 
-    /** Bytes that may leave a busy pipe before the count is compared with the kernel's, if need be by waiting for a quiet moment. */
-    private static final long TRUSTED = 16 << 20;
-
     private final Level level;
-    private final Gate entering;
     private final Gate leaving;
-
-    /** Written by calls that are alone in {@link #entering}. */
-    private volatile long entered;
-
-    /** Written by calls that are alone in {@link #leaving}, after the entries that it passes were marked. */
-    private volatile long left;
-
-    /** Up to where the kernel agreed that everything had left by our own calls; written alone in both. */
-    private volatile long confirmed;
-
-    /** Somebody wants the count compared, and a call of ours was under way. */
-    private volatile boolean asked;
+    private final Count count;
 
     /** Somebody has the pipe open without our being told; what was promised of readers was not promised of him. */
     private volatile boolean strangers;
@@ -143,6 +119,9 @@ public final class Ledger {
 
     private final ConcurrentLinkedQueue<Thread> waiting = new ConcurrentLinkedQueue<>();
 
+    /** Whether anybody ever waited. */
+    private volatile boolean awaited;
+
     /**
      * The ledger of a pipe that is empty, or of which nothing is known.
      *
@@ -151,8 +130,8 @@ public final class Ledger {
      */
     public Ledger(Level level, Gate entering, Gate leaving) {
         this.level = level;
-        this.entering = entering;
         this.leaving = leaving;
+        this.count = new Count(level, entering, leaving, this::meetStrangers);
     }
 
     /** What the pipe is known by: its inode. */
@@ -162,7 +141,7 @@ public final class Ledger {
 
     /** Bytes that are nobody's loan have entered. */
     public void enter(long n) {
-        ENTERED.setRelease(this, entered + n);
+        count.enter(n);
     }
 
     /**
@@ -175,15 +154,19 @@ public final class Ledger {
             inode = level.inode();
             Reopenings.lends(inode, this);
         }
-        Entry entry = new Entry(entered + ahead, entered + ahead + length);
+        long start = count.entered() + ahead;
+        Entry entry = new Entry(start, start + length);
         ranges.add(entry, gone());
         return entry;
     }
 
     /** After that call: {@code n} of them did enter. */
     public void lent(Entry entry, long n) {
-        entry.end = entry.start + n;
-        ENTERED.setRelease(this, entered + n);
+        long end = entry.start + n;
+        if (entry.end != end) {
+            entry.end = end;
+        }
+        count.enter(n);
         if (n == 0) {
             ranges.remove(entry);
         }
@@ -194,32 +177,31 @@ public final class Ledger {
         if (byReference) {
             mark(n);
         }
-        LEFT.setRelease(this, left + n);
+        count.leave(n);
         answer();
     }
 
     /**
-     * Bytes have left for good, and the call that took them found the pipe empty then. This spares asking the kernel: if all that had entered
-     * before the call has left, and nothing has entered since, the count agrees.
+     * Bytes have left for good, and the call that took them found the pipe empty then.
      *
      * @param n bytes, or 0
      * @param enteredBefore what had entered before that call was made
      */
     public void leaveEmpty(long n, long enteredBefore) {
-        LEFT.setRelease(this, left + n);
-        if (lends && confirmed < enteredBefore && left == enteredBefore && entering.tryTakeAlone()) {
-            if (entered == enteredBefore) {
-                confirmed = enteredBefore;
-            }
-            entering.exitAlone();
+        count.leave(n);
+        if (lends) {
+            count.foundEmpty(enteredBefore);
         }
         answer();
     }
 
     // Who asks while a call takes bytes out does not wait for it to end. It answers in his place.
     private void answer() {
-        if (asked) {
-            asked = confirmed < left && !isShared() && !confirmSoon();
+        if (lends) {
+            VarHandle.fullFence(); // who is not seen below, because he asks or waits later, sees what has left
+        }
+        if (count.isAsked() && !isShared()) {
+            count.answer();
         }
         signal();
     }
@@ -231,7 +213,7 @@ public final class Ledger {
 
     /** Bytes that have entered so far. */
     public long entered() {
-        return entered;
+        return count.entered();
     }
 
     /** The end where bytes come out was given to somebody else, who may take them by reference. */
@@ -265,33 +247,16 @@ public final class Ledger {
      * make this one more cautious.
      */
     public Place place(Entry entry) {
-        boolean isCountedOut = !isShared() && left >= entry.end && (confirmed >= entry.end || isCountRight(entry));
+        long end = entry.end;
+        boolean isCountedOut = !isShared() && count.left() >= end && count.isRightUpTo(end) && !isShared();
         Place place = isCountedOut ? whereItWent(entry) : ask(entry);
         entry.settled = place != Place.IN_PIPE;
         return place;
     }
 
-    // The count cannot be compared while calls of ours are under way. In a busy pipe one is always under way, so there
-    // it is trusted for a
-    // while after it was last found right.
-    private boolean isCountRight(Entry entry) {
-        if (leaving.tryTakeAlone()) {
-            try {
-                if (tryConfirm()) {
-                    return !isShared() && confirmed >= entry.end;
-                }
-            } finally {
-                leaving.exitAlone();
-            }
-        }
-        long unconfirmed = left - confirmed;
-        asked |= unconfirmed > TRUSTED / 2;
-        return unconfirmed <= TRUSTED && !isShared();
-    }
-
     private Place ask(Entry entry) {
         if (!leaving.tryTakeAlone()) {
-            asked = true;
+            count.ask();
             if (!leaving.tryTakeAlone()) {
                 return Place.IN_PIPE; // or just taken, by a call that is yet to say how
             }
@@ -299,11 +264,11 @@ public final class Ledger {
         // With no call of ours under way, everything that we took out is counted, and marked if it was passed on.
         try {
             if (!isShared()) {
-                confirm();
+                count.compare();
             }
             if (isShared()) {
                 return placeAmongOthers(entry);
-            } else if (confirmed >= entry.end) {
+            } else if (count.isConfirmedUpTo(entry.end)) {
                 return whereItWent(entry);
             }
             return abandoned || level.inPipe() < 0 ? Place.FORWARDED : Place.IN_PIPE;
@@ -314,7 +279,7 @@ public final class Ledger {
 
     private Place placeAmongOthers(Entry entry) {
         long enteredAfter =
-                entered - entry.end; // before the kernel is asked: what enters later is in its answer or not
+                count.entered() - entry.end; // before the kernel is asked: what enters later is in its answer or not
         int inPipe = level.inPipe();
         if (inPipe < 0 || (abandoned && !foreignReader)) {
             return Place.FORWARDED;
@@ -332,64 +297,31 @@ public final class Ledger {
     public void closing() {
         if (lends && !isShared() && leaving.tryTakeAlone()) {
             try {
-                confirm();
+                count.compare();
             } finally {
                 leaving.exitAlone();
             }
         }
     }
 
-    private void confirm() {
-        entering.takeAlone();
-        compare();
-    }
-
-    // In a pipe that is never quiet the next call of the other end is under way when this one ends: without waiting for
-    // it, none would ever find the pipe so.
-    private boolean confirmSoon() {
-        for (int i = 0; i < SPINS / 2 && entering.isTaken(); i++) {
-            Thread.onSpinWait();
-        }
-        return tryConfirm();
-    }
-
-    private boolean tryConfirm() {
-        if (!entering.tryTakeAlone()) {
-            return false;
-        }
-        compare();
-        return true;
-    }
-
-    /**
-     * Compares the count with the kernel's own, with no call of ours under way on either end. Where they differ, somebody of whom nothing is
-     * known has opened the pipe too, through {@code /proc} or by inheriting it.
-     */
-    private void compare() {
-        try {
-            int inPipe = level.inPipe();
-            if (inPipe == entered - left) {
-                confirmed = left;
-            } else if (inPipe >= 0) {
-                strangers = true;
-                shareSource();
-                shareSink();
-            }
-        } finally {
-            entering.exitAlone();
-        }
+    // The kernel counts otherwise: somebody of whom nothing is known has opened the pipe too, through /proc or by
+    // inheriting it.
+    private void meetStrangers() {
+        strangers = true;
+        shareSource();
+        shareSink();
     }
 
     /** Up to where everything has left, and is marked if it was passed on. */
     private long gone() {
-        long counted = left;
+        long counted = count.left();
         if (!isShared()) {
             return counted;
         } else if (!leaving.tryTakeAlone()) {
             return 0; // not to be waited for here: who has it may wait for the other end of a pipe
         }
         try {
-            return entered - Math.max(0, level.inPipe());
+            return count.entered() - Math.max(0, level.inPipe());
         } finally {
             leaving.exitAlone();
         }
@@ -401,6 +333,7 @@ public final class Ledger {
         if (!thread.isVirtual() && isLeftSoon()) {
             return;
         }
+        awaited = true;
         waiting.add(thread);
         try {
             if (place(entry) == Place.IN_PIPE) {
@@ -413,11 +346,11 @@ public final class Ledger {
 
     // A call that is under way is often over before a thread that parks could be woken.
     private boolean isLeftSoon() {
-        long before = left;
+        long before = count.left();
         for (int i = 0; i < SPINS && leaving.isTaken(); i++) {
             Thread.onSpinWait();
         }
-        return left != before;
+        return count.left() != before;
     }
 
     /** Whether others read or write the pipe, so that waiting means asking the kernel now and then. */
@@ -428,12 +361,13 @@ public final class Ledger {
     // Among others the positions of what leaves are not known, so every range is suspect.
     private void mark(long n) {
         if (lends) {
+            long left = count.left();
             ranges.forward(isShared() ? 0 : left, isShared() ? Long.MAX_VALUE : left + n);
         }
     }
 
     private void signal() {
-        if (!waiting.isEmpty()) {
+        if (awaited && !waiting.isEmpty()) {
             waiting.forEach(LockSupport::unpark);
         }
     }

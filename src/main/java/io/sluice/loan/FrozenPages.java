@@ -109,4 +109,14 @@ public final class FrozenPages {
             Reference.reachabilityFence(memory);
         }
     }
+
+    /**
+     * The size.
+     *
+     * @return such as {@code 8192 frozen bytes}
+     */
+    @Override
+    public String toString() {
+        return memory.byteSize() + " frozen bytes";
+    }
 }

@@ -3,12 +3,10 @@ package io.sluice.loan;
 import io.sluice.Kernel;
 import io.sluice.internal.Hold;
 import io.sluice.internal.Lending;
-import io.sluice.internal.Syscalls;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.ClosedChannelException;
-import java.util.ArrayList;
-import java.util.List;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -62,133 +60,114 @@ public final class Loan {
         WRITE
     }
 
+    private static final VarHandle ACCEPTED;
+    private static final VarHandle LATEST;
+    private static final VarHandle SETTLED;
+
+    static {
+        try {
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            ACCEPTED = lookup.findVarHandle(Loan.class, "accepted", long.class);
+            LATEST = lookup.findVarHandle(Loan.class, "latest", Piece.class);
+            SETTLED = lookup.findVarHandle(Piece.class, "settled", State.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
     /** What holds a part of this loan: all of it, unless it went in by pieces. */
     private static final class Piece {
         final Hold hold;
         final @Nullable Piece earlier;
 
-        /** Where this piece and the earlier ones are; kept with the piece, because whoever looks may be overtaken by the next. */
-        volatile State settled = State.IN_PIPE;
+        /**
+         * Where this piece and the earlier ones went, or null while they may be in the pipe; kept with the piece, because whoever looks may be
+         * overtaken by the next.
+         */
+        private volatile @Nullable State settled;
 
         Piece(Hold hold, @Nullable Piece earlier) {
             this.hold = hold;
             this.earlier = earlier;
         }
+
+        void settle(State state) {
+            SETTLED.setRelease(this, state);
+        }
+
+        // By a loop, because a large loan to a small pipe has very many pieces.
+        State look() {
+            State state = State.RELEASED;
+            for (Piece piece = this; piece != null; piece = piece.earlier) {
+                State known = piece.settled;
+                if (known != null) {
+                    state = state == State.FORWARDED ? state : known;
+                    break;
+                }
+                switch (piece.hold.place()) {
+                    case IN_PIPE -> {
+                        return State.IN_PIPE;
+                    }
+                    case FORWARDED -> state = State.FORWARDED;
+                    case RELEASED -> {}
+                }
+            }
+            settle(state);
+            return state;
+        }
     }
 
-    private final PageArena arena;
     private final Pages pages;
     private final Lending to;
-    private final long address;
-    private final long requested;
+
+    /** What was to be lent; closed, except for its address and size. */
+    private final MemorySegment lent;
+
+    /** Written by the arena's thread, with {@link #latest}. */
     private volatile long accepted;
+
     private volatile @Nullable Piece latest;
     private boolean reclaimed;
 
-    private Loan(PageArena arena, Pages pages, MemorySegment segment, Lending to) {
-        this.arena = arena;
+    Loan(Pages pages, MemorySegment segment, Lending to) {
         this.pages = pages;
         this.to = to;
-        this.address = segment.address();
-        this.requested = segment.byteSize();
-    }
-
-    /** Lends the segment; null, with the segment as it was, if there was no room and {@code wait} is false. */
-    static @Nullable Loan make(PageArena arena, Pages pages, MemorySegment segment, Lending to, boolean wait)
-            throws IOException {
-        Loan loan = new Loan(arena, pages, segment, to);
-        boolean untouched = false;
-        try {
-            loan.lendMore(wait);
-            untouched = loan.isUntouched();
-        } catch (IOException e) {
-            untouched = loan.isUntouched(); // or there would be no exception
-            throw e;
-        } finally {
-            // No store can come between: the scope is confined to this thread. After an error nobody knows what the
-            // pipe has, so that is as good as lent.
-            if (!untouched) {
-                loan.reclaimed = !pages.closeToJava();
-            }
-        }
-        return untouched ? null : loan;
+        this.lent = segment;
     }
 
     // A send that failed may be held all the same, until the kernel has said that it is done with it.
-    private boolean isUntouched() {
+    boolean isUntouched() {
         return accepted == 0 && latest == null;
     }
 
-    /**
-     * Lends several segments, of different allocations, in as few calls as may be; waits until all are taken.
-     *
-     * @return a loan for each segment of which anything went in
-     */
-    static List<Loan> makeAll(PageArena arena, List<Pages> pages, List<MemorySegment> segments, Lending to)
-            throws IOException {
-        List<Loan> loans = new ArrayList<>();
-        for (int i = 0; i < segments.size(); i++) {
-            loans.add(new Loan(arena, pages.get(i), segments.get(i), to));
-        }
-        int made = 0;
-        boolean isKnown = false;
-        try {
-            // Invariant: the loans before made are complete, and nothing of the others was lent.
-            while (made < loans.size()) {
-                made += lendTogether(loans.subList(made, Math.min(loans.size(), made + Syscalls.MAX_RANGES)), to);
-            }
-            isKnown = true;
-        } catch (IOException e) {
-            isKnown = true;
-            if (loans.getFirst().accepted == 0) {
-                throw e;
-            }
-        } finally {
-            for (Loan loan : loans) {
-                if (!loan.isUntouched() || !isKnown) {
-                    loan.reclaimed = !loan.pages.closeToJava();
-                }
-            }
-        }
-        loans.removeIf(loan -> loan.accepted == 0);
-        return List.copyOf(loans);
+    /** From here on Java reaches the memory through {@link #reclaim} alone, unless a native call keeps it open. */
+    void closeToJava() {
+        reclaimed = !pages.closeToJava();
     }
 
-    /** How many of these loans are complete after one call for all and, if the pipe filled within one, further calls for that one. */
-    private static int lendTogether(List<Loan> loans, Lending to) throws IOException {
-        long[] addresses = loans.stream().mapToLong(loan -> loan.address).toArray();
-        long[] lengths = loans.stream().mapToLong(loan -> loan.requested).toArray();
-        @Nullable Hold[] lent = new Hold[lengths.length];
-        long rest = to.lend(addresses, lengths, lent);
-        int done = 0;
-        for (int i = 0; i < lent.length && rest > 0; i++) {
-            Loan loan = loans.get(i);
-            loan.accepted = Math.min(rest, lengths[i]);
-            rest -= loan.accepted;
-            Hold hold = lent[i];
-            if (hold != null) {
-                loan.entered(hold);
-            }
-            loan.lendMore(true);
-            done += complete(loan);
-        }
-        return done;
+    long address() {
+        return lent.address();
     }
 
-    private static int complete(Loan loan) throws IOException {
-        if (loan.accepted < loan.requested) {
-            throw new ClosedChannelException();
-        }
-        return 1;
+    boolean isComplete() {
+        return accepted == requested();
     }
 
-    @SuppressWarnings("NonAtomicVolatileUpdate") // only the arena's thread writes it
-    private long lendMore(boolean wait) throws IOException {
+    /** The first {@code n} bytes went in, together with those of other loans. */
+    void accepted(long n, @Nullable Hold hold) {
+        if (hold != null) {
+            entered(hold);
+        }
+        ACCEPTED.setRelease(this, n);
+    }
+
+    /** Lends what was not accepted yet: all of it, or without {@code wait} what there is room for; the bytes that it lent. */
+    long lendMore(boolean wait) throws IOException {
         long before = accepted;
         try {
-            while (accepted < requested) {
-                long n = to.lend(address + accepted, requested - accepted, wait, this::entered);
-                accepted += n;
+            while (!isComplete()) {
+                long n = to.lend(address() + accepted, requested() - accepted, wait, this::entered);
+                ACCEPTED.setRelease(this, accepted + n);
                 if (n == 0 || !wait) {
                     break;
                 }
@@ -203,7 +182,7 @@ public final class Loan {
     }
 
     private void entered(Hold hold) {
-        latest = new Piece(hold, latest);
+        LATEST.setRelease(this, new Piece(hold, latest));
     }
 
     /**
@@ -216,32 +195,8 @@ public final class Loan {
         if (last == null) {
             return State.RELEASED;
         }
-        State state = last.settled;
-        if (state == State.IN_PIPE) {
-            state = look(last);
-            if (state != State.IN_PIPE) {
-                last.settled = state;
-            }
-        }
-        return state;
-    }
-
-    private State look(Piece last) {
-        boolean forwarded = false;
-        for (Piece piece = last; piece != null; piece = piece.earlier) {
-            if (piece.settled == State.IN_PIPE) {
-                switch (piece.hold.place()) {
-                    case IN_PIPE -> {
-                        return State.IN_PIPE;
-                    }
-                    case FORWARDED -> forwarded = true;
-                    case RELEASED -> {}
-                }
-            } else {
-                return forwarded ? State.FORWARDED : piece.settled;
-            }
-        }
-        return forwarded ? State.FORWARDED : State.RELEASED;
+        State known = last.settled;
+        return known != null ? known : last.look();
     }
 
     /**
@@ -277,21 +232,23 @@ public final class Loan {
      * @throws WrongThreadException if this is not the arena's thread
      */
     public MemorySegment reclaim() {
-        arena.requireUsable();
+        pages.arena().requireUsable();
         if (reclaimed) {
             throw new IllegalStateException(
-                    "this memory is open already: it was reclaimed before, or a native call kept it open");
+                    "reclaim(" + words()
+                            + "): the memory is open already, because it was reclaimed before or a native call kept it open: use that segment");
         }
         State state = state();
         if (state == State.IN_PIPE) {
             throw new IllegalStateException(
-                    "lent memory is still in the pipe, or with the socket, where its reader would see what is stored in it: await() first");
+                    "reclaim(" + words()
+                            + "): it is still in the pipe, or with the socket, whose reader would see what is stored in it: await() first");
         }
         if (state == State.FORWARDED) {
             pages.replace();
         }
         reclaimed = true;
-        return arena.reopen(pages);
+        return pages.arena().reopen(pages);
     }
 
     /**
@@ -303,11 +260,12 @@ public final class Loan {
      * @throws WrongThreadException if this is not the arena's thread
      */
     public long tryLendRest() throws IOException {
-        arena.requireUsable();
+        pages.arena().requireUsable();
         if (reclaimed) {
-            throw new IllegalStateException("the loan has ended: its memory was reclaimed");
+            throw new IllegalStateException("tryLendRest(" + words()
+                    + "): the loan has ended, because its memory was reclaimed: lend it again");
         }
-        return accepted == requested ? 0 : lendMore(false);
+        return isComplete() ? 0 : lendMore(false);
     }
 
     /**
@@ -325,7 +283,7 @@ public final class Loan {
      * @return the segment's size in bytes
      */
     public long requested() {
-        return requested;
+        return lent.byteSize();
     }
 
     /**
@@ -369,12 +327,16 @@ public final class Loan {
     /** The program vouches for it that nobody will look at what was accepted any more. */
     void acknowledged(Lending by) {
         if (!by.equals(to)) {
-            throw new IllegalArgumentException("this memory was lent to " + to + ", not to " + by);
+            throw new IllegalArgumentException("acknowledge(" + words() + "): not lent to " + by);
         }
         Piece last = latest;
         if (last != null) {
-            last.settled = State.RELEASED;
+            last.settle(State.RELEASED);
         }
+    }
+
+    private String words() {
+        return accepted + " bytes lent to " + to;
     }
 
     /**

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.MemorySegment.Scope;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
@@ -45,9 +44,6 @@ import org.jspecify.annotations.Nullable;
  * @see <a href="https://man7.org/linux/man-pages/man2/vmsplice.2.html">vmsplice(2)</a>
  */
 public final class PageArena implements Arena {
-    private static final long SMALLEST_MAPPING = 1 << 20;
-    private static final long HUGE_PAGE = 2 << 20;
-
     /** How an arena's memory is made. */
     public enum Option {
         /** Asks for huge pages with {@code madvise(MADV_HUGEPAGE)}: fewer page faults and address translations for large rings. */
@@ -58,24 +54,16 @@ public final class PageArena implements Arena {
 
     private final Thread owner = Thread.currentThread();
     private final Arena small = Arena.ofConfined();
-    private final Set<Option> options;
-    private final long pageSize = MemoryCalls.pageSize();
-    private final List<Pages.Mapping> mappings = new ArrayList<>();
+    private final PageAllocator allocator;
     private final TreeMap<Long, Pages> allocations = new TreeMap<>();
+
+    private boolean closed;
 
     /** The allocation that was opened last, which is the likeliest to be lent next. */
     private @Nullable Pages latest;
 
-    private Bump large = Bump.EMPTY;
-    private Bump packed = Bump.EMPTY;
-
-    /** What is left of a mapping. */
-    private record Bump(Pages.@Nullable Mapping mapping, long next, long end) {
-        static final Bump EMPTY = new Bump(null, 0, 0);
-    }
-
     private PageArena(Set<Option> options) {
-        this.options = options;
+        this.allocator = new PageAllocator(options);
     }
 
     /**
@@ -113,53 +101,13 @@ public final class PageArena implements Arena {
         if (alignment <= 0 || Long.bitCount(alignment) != 1) {
             throw new IllegalArgumentException("an alignment is a power of two: " + alignment);
         }
-        if (size < pageSize && alignment <= pageSize) {
-            return allocateSmall(size, alignment);
+        if (allocator.isPacked(size, alignment)) {
+            return MemorySegment.ofAddress(allocator.packed(size, alignment)).reinterpret(size, small, null);
         }
-        long length = roundUp(Math.max(size, 1), pageSize);
-        if (length < size) {
-            throw new OutOfMemoryError("no address space for " + size + " bytes");
-        }
-        // What has huge pages begins with one, so that none is spent on two allocations.
-        boolean huge = options.contains(Option.HUGE_PAGES) && length >= HUGE_PAGE;
-        Pages pages = allocateLarge(size, length, Math.max(alignment, huge ? HUGE_PAGE : pageSize));
+        Pages pages = allocator.pages(this, size, alignment);
         allocations.put(pages.address(), pages);
         latest = pages;
         return pages.segment();
-    }
-
-    private Pages allocateLarge(long size, long length, long alignment) {
-        if (options.contains(Option.MEMFD)) {
-            Pages.Mapping mapping = Pages.Mapping.memfd(length, alignment, options.contains(Option.HUGE_PAGES));
-            mappings.add(mapping);
-            return new Pages(mapping, mapping.address, size, length);
-        }
-        long start = roundUp(large.next, alignment);
-        Pages.Mapping mapping = large.mapping;
-        if (mapping == null || length > large.end - start) {
-            boolean huge = options.contains(Option.HUGE_PAGES);
-            long slack = Math.max(alignment, huge ? HUGE_PAGE : pageSize);
-            if (length > Long.MAX_VALUE - slack) {
-                throw new OutOfMemoryError("no address space for " + size + " bytes");
-            }
-            mapping = Pages.Mapping.anonymous(Math.max(length + slack, huge ? 2 * HUGE_PAGE : SMALLEST_MAPPING), huge);
-            mappings.add(mapping);
-            start = roundUp(mapping.address, slack);
-        }
-        large = new Bump(mapping, start + length, mapping.address + mapping.length);
-        return new Pages(mapping, start, size, length);
-    }
-
-    private MemorySegment allocateSmall(long size, long alignment) {
-        long start = roundUp(packed.next, alignment);
-        if (packed.mapping == null || start + size > packed.end) {
-            Pages.Mapping mapping = Pages.Mapping.anonymous(SMALLEST_MAPPING, false);
-            mappings.add(mapping);
-            start = roundUp(mapping.address, alignment);
-            packed = new Bump(mapping, start, mapping.address + mapping.length);
-        }
-        packed = new Bump(packed.mapping, start + size, packed.end);
-        return MemorySegment.ofAddress(start).reinterpret(size, small, null);
     }
 
     /**
@@ -201,8 +149,8 @@ public final class PageArena implements Arena {
     }
 
     Loan lend(MemorySegment segment, Lending to) throws IOException {
-        Pages pages = lendable(segment);
-        return Objects.requireNonNull(Loan.make(this, pages, segment, to, true));
+        Pages pages = lendable(segment, to);
+        return Objects.requireNonNull(Loans.make(pages, segment, to, true));
     }
 
     /**
@@ -238,7 +186,7 @@ public final class PageArena implements Arena {
     }
 
     Optional<Loan> tryLend(MemorySegment segment, Lending to) throws IOException {
-        return Optional.ofNullable(Loan.make(this, lendable(segment), segment, to, false));
+        return Optional.ofNullable(Loans.make(lendable(segment, to), segment, to, false));
     }
 
     /**
@@ -275,12 +223,13 @@ public final class PageArena implements Arena {
     }
 
     private List<Loan> lend(List<MemorySegment> segments, Lending to) throws IOException {
-        List<Pages> pages = segments.stream().map(this::lendable).toList();
+        List<Pages> pages =
+                segments.stream().map(segment -> lendable(segment, to)).toList();
         if (new HashSet<>(pages).size() < pages.size()) {
-            throw new IllegalArgumentException(
-                    "two of the segments are of the same allocation, which can be lent once");
+            throw new IllegalArgumentException("lend(" + segments.size() + " segments → " + to
+                    + "): two of them are of the same allocation, which can be lent once: allocate each on its own");
         }
-        return pages.isEmpty() ? List.of() : Loan.makeAll(this, pages, List.copyOf(segments), to);
+        return pages.isEmpty() ? List.of() : Loans.makeAll(pages, List.copyOf(segments), to);
     }
 
     /**
@@ -305,9 +254,19 @@ public final class PageArena implements Arena {
         requireUsable();
         allocations.values().forEach(Pages::closeForGood);
         small.close();
-        mappings.forEach(Pages.Mapping::unmap);
+        closed = true;
+        allocator.close();
         allocations.clear();
-        mappings.clear();
+    }
+
+    /**
+     * What is in it.
+     *
+     * @return such as {@code arena of 3 allocations}
+     */
+    @Override
+    public String toString() {
+        return closed ? "arena, closed" : "arena of " + allocations.size() + " allocations";
     }
 
     @SuppressWarnings("ReferenceEquality") // a thread is equal to itself only
@@ -317,10 +276,11 @@ public final class PageArena implements Arena {
 
     void requireUsable() {
         if (!isOwnedByThisThread()) {
-            throw new WrongThreadException("this arena belongs to " + owner + ", not to " + Thread.currentThread());
+            throw new WrongThreadException("this arena belongs to " + owner + ", not to " + Thread.currentThread()
+                    + ": use it there, or open one for each thread");
         }
-        if (!small.scope().isAlive()) {
-            throw new IllegalStateException("the arena is closed");
+        if (closed) {
+            throw new IllegalStateException("the arena is closed, and its memory unmapped: open another");
         }
     }
 
@@ -330,36 +290,38 @@ public final class PageArena implements Arena {
         return pages.reopen();
     }
 
-    private Pages lendable(MemorySegment segment) {
+    private Pages lendable(MemorySegment segment, Lending to) {
         requireUsable();
+        Pages pages = reachedBy(segment);
+        if (pages != null && segment.byteSize() > 0) {
+            return pages;
+        }
+        String asked = "lend(" + segment.byteSize() + " bytes → " + to + "): ";
         if (!segment.isNative()) {
             throw new IllegalArgumentException(
-                    "heap memory moves, so it cannot be lent: copy it into an allocation of this arena, or write it to the sink");
+                    asked
+                            + "heap memory moves, so it cannot be lent: copy it into an allocation of this arena, or write it to the sink");
+        } else if (!segment.scope().isAlive()) {
+            throw new IllegalStateException(asked
+                    + "this memory is lent already, or its arena is closed: reclaim() the loan, or lend other memory");
+        } else if (segment.byteSize() == 0) {
+            throw new IllegalArgumentException(asked + "there is nothing to lend in an empty segment");
+        } else if (segment.scope().equals(small.scope())) {
+            throw new IllegalArgumentException(
+                    asked + "an allocation of less than a page shares its page with others, which would be lent with "
+                            + "it: allocate at least " + MemoryCalls.pageSize() + " bytes, or write it to the sink");
         }
-        if (!segment.scope().isAlive()) {
-            throw new IllegalStateException("this memory is lent already, or its arena is closed");
-        }
-        if (segment.byteSize() == 0) {
-            throw new IllegalArgumentException("there is nothing to lend in an empty segment");
-        }
+        throw new IllegalArgumentException(asked
+                + "this memory is not from this arena, or reaches beyond its allocation, so nothing is known of who else uses it: "
+                + "copy it into an allocation of this arena, or write it to the sink");
+    }
+
+    /** The allocation that this segment is open for, or a slice of; null if there is none. */
+    private @Nullable Pages reachedBy(MemorySegment segment) {
         if (latest != null && latest.isReachedBy(segment)) {
             return latest;
         }
         Map.Entry<Long, Pages> nearest = allocations.floorEntry(segment.address());
-        if (nearest != null && nearest.getValue().isReachedBy(segment)) {
-            return nearest.getValue();
-        }
-        if (segment.scope().equals(small.scope())) {
-            throw new IllegalArgumentException(
-                    "an allocation of less than a page shares its page with others, which would be lent with "
-                            + "it: allocate at least " + pageSize + " bytes, or write it to the sink");
-        }
-        throw new IllegalArgumentException(
-                "this memory is not from this arena, so nothing is known of who else uses it: copy it into an allocation of this arena, "
-                        + "or write it to the sink");
-    }
-
-    private static long roundUp(long value, long multiple) {
-        return value + multiple - 1 & -multiple;
+        return nearest != null && nearest.getValue().isReachedBy(segment) ? nearest.getValue() : null;
     }
 }

@@ -319,4 +319,14 @@ public final class PageRing implements Closeable, Flushable {
             }
         }
     }
+
+    /**
+     * The slots, and where they are sent.
+     *
+     * @return such as {@code ring of 8 slots of 65536 bytes → pipe 7}
+     */
+    @Override
+    public String toString() {
+        return "ring of " + slots.length + " slots of " + slots[0].segment().byteSize() + " bytes → " + to;
+    }
 }

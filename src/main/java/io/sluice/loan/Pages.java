@@ -15,10 +15,15 @@ import org.jspecify.annotations.Nullable;
  * addresses.
  */
 final class Pages {
+    private final PageArena arena;
     private final Mapping mapping;
     private final long address;
     private final long size;
     private final long length;
+
+    /** The address without a scope; kept, because making it for every loan is not always free. */
+    private final MemorySegment start;
+
     private Arena scope;
     private MemorySegment segment;
 
@@ -26,13 +31,19 @@ final class Pages {
      * @param size the bytes that were asked for
      * @param length the bytes that the pages have
      */
-    Pages(Mapping mapping, long address, long size, long length) {
+    Pages(PageArena arena, Mapping mapping, long address, long size, long length) {
+        this.arena = arena;
         this.mapping = mapping;
         this.address = address;
         this.size = size;
         this.length = length;
+        this.start = MemorySegment.ofAddress(address);
         this.scope = Arena.ofConfined();
-        this.segment = MemorySegment.ofAddress(address).reinterpret(size, scope, null);
+        this.segment = start.reinterpret(size, scope, null);
+    }
+
+    PageArena arena() {
+        return arena;
     }
 
     MemorySegment segment() {
@@ -46,7 +57,10 @@ final class Pages {
     /** Whether this segment, or slice, reaches these pages through the scope that is open now. */
     boolean isReachedBy(MemorySegment alias) {
         long offset = alias.address() - address;
-        return alias.scope().equals(segment.scope()) && offset >= 0 && alias.byteSize() <= size - offset;
+        return alias.scope().equals(segment.scope())
+                && alias.scope().isAlive()
+                && offset >= 0
+                && alias.byteSize() <= size - offset;
     }
 
     /**
@@ -83,7 +97,7 @@ final class Pages {
 
     MemorySegment reopen() {
         scope = Arena.ofConfined();
-        segment = MemorySegment.ofAddress(address).reinterpret(size, scope, null);
+        segment = start.reinterpret(size, scope, null);
         return segment;
     }
 

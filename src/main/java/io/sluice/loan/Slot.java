@@ -70,8 +70,9 @@ final class Slot {
     /** As {@link #send}, as far as there is room; whether all of them are sent. */
     boolean trySend(long bytes, PageArena arena, Lending to, boolean mayLend) throws IOException {
         if (loan != null && bytes != loan.requested() && bytes != sent) {
-            throw new IllegalArgumentException("of this slot " + loan.requested() + " bytes are to be sent, of which "
-                    + sent + " are in the pipe; it cannot be " + bytes);
+            throw new IllegalArgumentException("tryPublish(" + bytes + "): of this slot " + loan.requested()
+                    + " bytes are to be sent, of which " + sent + " are in the pipe: ask for " + loan.requested()
+                    + ", or for " + sent + " to give the rest up");
         }
         want(bytes);
         if (loan != null && sent < bytes) {
@@ -96,7 +97,7 @@ final class Slot {
                     "an error ended the publishing of this slot, which may be lent: close the ring");
         }
         if (bytes < sent || bytes > segment.byteSize()) {
-            throw new IndexOutOfBoundsException(bytes + " bytes of a slot of " + segment.byteSize()
+            throw new IndexOutOfBoundsException("publish(" + bytes + "): the slot has " + segment.byteSize() + " bytes"
                     + (sent == 0 ? "" : ", of which " + sent + " were sent already"));
         }
         wanted = bytes;

@@ -38,6 +38,11 @@ class FrozenPagesTest {
     }
 
     @Test
+    void sayHowManyTheyAre() {
+        assertThat(frozen()).hasToString(SIZE + " frozen bytes");
+    }
+
+    @Test
     void holdWhatTheyWereFilledWith() {
         FrozenPages pages = frozen();
         assertThat(pages.segment().byteSize()).isEqualTo(SIZE);

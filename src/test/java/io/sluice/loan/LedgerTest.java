@@ -212,6 +212,50 @@ class LedgerTest {
     }
 
     @Test
+    void aComparisonIsVoidIfACallTookBytesMeanwhile() {
+        level = PAGE; // written by a stranger
+        Ledger[] asked = {null};
+        asked[0] = new Ledger(
+                () -> {
+                    int before = level;
+                    if (level == PAGE) {
+                        level = 0;
+                        asked[0].leave(PAGE, false);
+                    }
+                    return Math.min(before, level);
+                },
+                entering,
+                leaving);
+        Entry entry = asked[0].lend(0, PAGE);
+        asked[0].lent(entry, PAGE);
+        asked[0].leave(PAGE, false);
+        assertThat(asked[0].place(entry)).isEqualTo(Place.FORWARDED);
+    }
+
+    @Test
+    void aComparisonIsVoidIfACallPutsBytesInMeanwhile() {
+        boolean[] writes = {true};
+        Ledger asked = new Ledger(
+                () -> {
+                    if (writes[0]) {
+                        entering.takeAlone();
+                        writes[0] = false;
+                        return PAGE; // of which that call has not told the ledger
+                    }
+                    return level;
+                },
+                entering,
+                leaving);
+        Entry taken = asked.lend(0, PAGE);
+        asked.lent(taken, PAGE); // and taken by a stranger
+        asked.enter(PAGE);
+        asked.leave(PAGE, false);
+        asked.place(taken);
+        entering.exitAlone();
+        assertThat(asked.place(taken)).isEqualTo(Place.FORWARDED);
+    }
+
+    @Test
     void whatWasNotComparedBeforeTheEndsWereClosedIsForwarded() {
         Entry compared = lend(PAGE);
         read(PAGE);

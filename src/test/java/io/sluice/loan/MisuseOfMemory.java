@@ -123,6 +123,7 @@ final class MisuseOfMemory {
     private static void refused(Scene scene, MemorySegment memory, String why) throws IOException {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> scene.lend(memory))
+                .withMessageStartingWith("lend(" + memory.byteSize() + " bytes → " + scene.pipe.sink() + "): ")
                 .withMessageContaining(why);
         assertThatIllegalArgumentException().isThrownBy(() -> scene.arena.tryLend(memory, scene.pipe.sink()));
         assertThat(scene.pipe.available()).isZero();

@@ -55,6 +55,15 @@ class PageArenaTest {
     }
 
     @Test
+    void saysHowMuchIsInIt() {
+        arena.allocate(GIB / 1024);
+        arena.allocate(1);
+        assertThat(arena).hasToString("arena of 1 allocations");
+        arena.close();
+        assertThat(arena).hasToString("arena, closed");
+    }
+
+    @Test
     void allocatesWhateverAnArenaDoes() {
         assertThat(arena.allocateFrom("hello").getString(0)).isEqualTo("hello");
         assertThat(arena.allocateFrom(JAVA_INT, 1, 2, 3).toArray(JAVA_INT)).containsExactly(1, 2, 3);

@@ -45,6 +45,13 @@ class PageRingTest {
     }
 
     @Test
+    void saysWhatItIsMadeOfAndWhereItLeads() throws Exception {
+        ring.acquire();
+        ring.publish(SLOT);
+        assertThat(ring).hasToString("ring of 3 slots of " + SLOT + " bytes → " + pipe.sink());
+    }
+
+    @Test
     void aSlotIsOpenFromAcquireToPublish() throws Exception {
         MemorySegment slot = ring.acquire();
         assertThat(slot.byteSize()).isEqualTo(SLOT);
