@@ -57,6 +57,10 @@ public final class Loopback {
         return listener;
     }
 
+    void close(int listener) {
+        bench.close(listener);
+    }
+
     /** A UDP socket that sends to another. */
     public Sockets datagrams() {
         int far = bench.own(Libc.socket(Linux.AF_INET(), Linux.SOCK_DGRAM() | Linux.O_CLOEXEC(), 0));
