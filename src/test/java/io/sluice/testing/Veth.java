@@ -57,6 +57,13 @@ public final class Veth implements AutoCloseable {
         return connected;
     }
 
+    /** A UDP socket in one that sends to a socket in the other. */
+    public Sockets datagrams(Workbench bench) throws Exception {
+        Loopback network = new Loopback(bench);
+        int far = inFar(() -> network.datagrams(FAR));
+        return new Sockets(inNear(() -> network.datagramsTo(far)), far);
+    }
+
     /** Runs the body where sockets belong to the near side. */
     public <T> T inNear(Callable<T> body) throws Exception {
         return get(near.submit(body));
