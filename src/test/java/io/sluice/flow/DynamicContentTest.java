@@ -59,7 +59,8 @@ class DynamicContentTest {
     void aServerOnAMasterPipeSendsWhatItMakesBetweenItsPatterns() throws Exception {
         byte[] pattern = Workbench.bytes(SLOT);
         try (Workbench bench = new Workbench();
-                MasterPipe master = MasterPipe.of(MemorySegment.ofArray(pattern))) {
+                PipePool pool = PipePool.of(2, 4 * SLOT);
+                MasterPipe master = MasterPipe.of(MemorySegment.ofArray(pattern), 4 * SLOT, pool)) {
             Sockets tcp = bench.tcp();
             FutureTask<byte[]> peer = reading(bench, tcp, (BLOCKS + 2) * SLOT);
             try (Fd socket = Fd.borrow(tcp.near());
