@@ -105,7 +105,7 @@ final class RegisteredCourse implements SendWay.Course {
 
     @Override
     public double copiedShare() {
-        return notified == 0 ? 0 : (double) copied / notified;
+        return (double) copied / notified;
     }
 
     @Override

@@ -26,7 +26,7 @@ final class Report {
     private static final List<String> HEAD = List.of("comparison", "work", "beside", "target", "measured", "verdict");
 
     /** Their few ratios say it all. */
-    private static final Set<String> WITHOUT_PLOT = Set.of("transfer");
+    private static final Set<String> WITHOUT_PLOT = Set.of("transfer", "send");
 
     private final boolean draft;
     private final Path folder;

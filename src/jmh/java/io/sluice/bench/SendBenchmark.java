@@ -1,119 +1,157 @@
 package io.sluice.bench;
 
+import io.sluice.Kernel;
 import io.sluice.bench.SendNetwork.Sink;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
-import java.util.function.ToDoubleFunction;
-import java.util.stream.IntStream;
+import java.util.stream.Collectors;
 
 /**
- * {@code --send}: the ways of sending memory over a connection, in turn, several rounds of them, with the same in C, in one table.
+ * {@code --send}: the ways of sending memory over a connection, beside the same in C and beside {@code write}, over loopback and between two
+ * network namespaces.
  *
- * <p>Arguments: {@code --rounds <n>}, 5 unless given, {@code --bytes <n>} for one size only, and {@code --millis <n>} that each sample sends, 300 unless given. The receiver is
- * another process, which reads. CPU seconds are those of the sending thread.
+ * <p>Arguments: {@code --rounds <n>}, 5 unless given; {@code --millis <n>} that each slice sends, 50 unless given; {@code --bytes <n>} for one
+ * size and {@code --only <way>} for one way beside {@code write}. A round has four slices of each; Java and C take turns to be first. The
+ * sender is on one processor and the receiver, a process that reads, on another. CPU seconds are those of the sending thread.
  */
 final class SendBenchmark {
-    private static final Path FOLDER = Path.of("target/benchmarks");
     private static final int[] SIZES = {4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20};
+    private static final int SLICES = 4;
+    private static final long WARM_MILLIS = 1500;
     private static final double GIB = 1 << 30;
+    private static final double ENOUGH = 0.95;
+    private static final String JAVA = "Java";
+    private static final String C = "C";
+    private static final String WRITE = "Java, write";
 
-    /** One sample: speed, cost, and how much of what was lent the kernel copied. */
+    /** One slice, and how much of what was lent in it the kernel copied; NaN if nothing was. */
     record Sample(double bytes, double seconds, double cpu, double copied) {
-        double speed() {
-            return bytes / GIB / seconds;
-        }
-
-        double cost() {
-            return cpu / (bytes / GIB);
+        double[] figures() {
+            return new double[] {bytes / GIB / seconds, cpu / (bytes / GIB), copied};
         }
     }
 
-    private record Row(String network, int size, String way) {}
-
-    private final Map<Row, List<Sample>> samples = new LinkedHashMap<>();
+    private final Comparison comparison;
     private final int[] sizes;
+    private final List<SendWay> ways;
     private final int rounds;
     private final long millis;
-    private final Path program;
 
-    private SendBenchmark(int rounds, long millis, int bytes, Path program) {
+    private SendBenchmark(Options options, Comparison comparison) {
+        int bytes = options.number("--bytes", 0);
+        String only = options.text("--only", "");
+        this.comparison = comparison;
         this.sizes = bytes == 0 ? SIZES : new int[] {bytes};
-        this.rounds = rounds;
-        this.millis = millis;
-        this.program = program;
+        this.ways = Arrays.stream(SendWay.values())
+                .filter(way ->
+                        way == SendWay.WRITE || only.isEmpty() || way.name().equals(only))
+                .collect(Collectors.toCollection(ArrayList::new));
+        this.rounds = options.number("--rounds", 5);
+        this.millis = options.number("--millis", 50);
     }
 
     static void run(String[] args) throws IOException, InterruptedException {
-        int rounds = 5;
-        long millis = 300;
-        int bytes = 0;
-        for (int i = 1; i < args.length; i++) {
-            switch (args[i]) {
-                case "--rounds" -> rounds = Integer.parseInt(args[++i]);
-                case "--bytes" -> bytes = Integer.parseInt(args[++i]);
-                case "--millis" -> millis = Long.parseLong(args[++i]);
-                default -> throw new IllegalArgumentException("no argument of --send: " + args[i]);
-            }
-        }
-        SendBenchmark benchmark = new SendBenchmark(rounds, millis, bytes, SendNetwork.compile(FOLDER));
-        benchmark.measure();
-        String table = benchmark.table();
-        Files.writeString(FOLDER.resolve("send.txt"), table);
-        System.out.println(table);
-    }
-
-    private void measure() throws IOException, InterruptedException {
+        Options options = Options.of(args, "--rounds", "--bytes", "--millis", "--only");
+        String leftOut = options.text("--only", "").isEmpty() ? "--bytes" : "--only";
+        Comparison comparison = Comparison.of(
+                options.named("send", leftOut),
+                "What is the cheapest way to send memory?",
+                args,
+                "GiB/s",
+                "CPU s/GiB",
+                "share that was copied");
+        // How the library waits is settled by how many processors it sees, and a pinned thread sees one.
+        Kernel.observed();
+        SendBenchmark benchmark = new SendBenchmark(options, comparison);
+        Path program = SendNetwork.compile(Json.FOLDER);
         for (SendNetwork network : SendNetwork.values()) {
-            try (Sink sink = network.open(program)) {
-                // The first round is thrown away: it compiles.
-                for (int round = 0; round <= rounds; round++) {
-                    System.out.print(network.words + ", round " + round + " of " + rounds + " ");
-                    for (int size : sizes) {
-                        System.out.print('.');
-                        System.out.flush();
-                        measure(network, sink, size, round > 0);
+            benchmark.measure(network, program);
+        }
+        comparison.finish();
+    }
+
+    private void measure(SendNetwork network, Path program) throws IOException, InterruptedException {
+        int[] processors = Machine.processors();
+        // A process that this thread starts stays where the thread is.
+        Machine.pin(processors[processors.length - 1]);
+        try (Sink sink = network.open(program)) {
+            Machine.pin(processors[0]);
+            warmUp(sink);
+            for (int round = 1; round <= rounds; round++) {
+                System.out.print(network.words + ", round " + round + " of " + rounds + " ");
+                for (int size : sizes) {
+                    System.out.print('.');
+                    System.out.flush();
+                    for (int slice = 0; slice < SLICES; slice++) {
+                        measure(network, sink, size, slice % 2 == 0);
                     }
-                    System.out.println();
                 }
-            } catch (SendNetwork.MissingException e) {
-                System.out.println("SKIPPED " + network.words + ": " + e.getMessage());
+                System.out.println();
             }
+            promise(network);
+        } catch (SendNetwork.MissingException e) {
+            comparison.skip(network.words, e.getMessage());
         }
     }
 
-    private void measure(SendNetwork network, Sink sink, int size, boolean kept)
-            throws IOException, InterruptedException {
-        for (SendWay way : SendWay.values()) {
+    // Small sends, so that what makes them is called often and compiled at once; every network has its own regime of
+    // waiting.
+    private void warmUp(Sink sink) throws IOException, InterruptedException {
+        for (SendWay way : List.copyOf(ways)) {
             try {
-                add(new Row(network.words, size, way.words), sample(sink, way, size), kept);
+                sample(sink, way, SIZES[0], WARM_MILLIS);
             } catch (UnsupportedOperationException e) {
-                samples.putIfAbsent(new Row(network.words, size, way.words), new ArrayList<>());
-            }
-            if (way.twin != null) {
-                add(new Row(network.words, size, way.words + ", C"), sink.twin(way.twin, size, millis), kept);
+                comparison.skip(way.words, e.getMessage());
+                ways.remove(way);
             }
         }
     }
 
-    private void add(Row row, Sample sample, boolean kept) {
-        List<Sample> all = samples.computeIfAbsent(row, r -> new ArrayList<>());
-        if (kept) {
-            all.add(sample);
+    private void promise(SendNetwork network) {
+        for (int size : sizes) {
+            for (SendWay way : ways) {
+                if (way.lends()) {
+                    comparison.atLeast(row(network, size, way), C, ENOUGH);
+                }
+            }
         }
     }
 
-    private Sample sample(Sink sink, SendWay way, int size) throws IOException, InterruptedException {
+    private static String row(SendNetwork network, int size, SendWay way) {
+        return network.words + ", " + Comparison.size(size) + ", " + way.words;
+    }
+
+    private void measure(SendNetwork network, Sink sink, int size, boolean javaFirst)
+            throws IOException, InterruptedException {
+        double[] written = null;
+        for (SendWay way : ways) {
+            Sample inC = way.twin != null && !javaFirst ? sink.twin(way.twin, size, millis) : null;
+            Sample inJava = sample(sink, way, size, millis);
+            if (way.twin != null && javaFirst) {
+                inC = sink.twin(way.twin, size, millis);
+            }
+            String row = row(network, size, way);
+            comparison.add(row, JAVA, inJava.figures());
+            if (inC != null) {
+                comparison.add(row, C, inC.figures());
+            }
+            if (written != null) {
+                comparison.add(row, WRITE, written);
+            } else {
+                written = inJava.figures();
+            }
+        }
+    }
+
+    private static Sample sample(Sink sink, SendWay way, int size, long millis)
+            throws IOException, InterruptedException {
         try (SocketChannel channel = SocketChannel.open(new InetSocketAddress(sink.address(), sink.port()))) {
             double bytes = 0;
             double copied;
@@ -141,44 +179,5 @@ final class SendBenchmark {
 
     private static long cpuNanos() {
         return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
-    }
-
-    private String table() {
-        StringBuilder table = new StringBuilder();
-        String line = "%-9s %8s  %-32s %18s  %18s  %7s  %9s  %7s%n";
-        table.append(line.formatted("network", "bytes", "way", "GiB/s", "CPU s/GiB", "copied", "speed / C", "CPU / C"));
-        samples.forEach((row, all) -> table.append(line.formatted(
-                row.network,
-                row.size,
-                row.way,
-                range(all.stream().map(Sample::speed).toList()),
-                range(all.stream().map(Sample::cost).toList()),
-                all.isEmpty() ? "–" : "%.0f %%".formatted(100 * all.getLast().copied),
-                toTwin(row, all, Sample::speed),
-                toTwin(row, all, Sample::cost))));
-        table.append(
-                "Median (least – most); ratios: the median of those of each round. A way without figures does not work"
-                        + " here.\n");
-        return table.toString();
-    }
-
-    /** What it is of the same in C, of neighbours in time. */
-    private String toTwin(Row row, List<Sample> all, ToDoubleFunction<Sample> figure) {
-        List<Sample> inC = samples.getOrDefault(new Row(row.network, row.size, row.way + ", C"), List.of());
-        List<Double> ratios = IntStream.range(0, Math.min(all.size(), inC.size()))
-                .mapToObj(i -> figure.applyAsDouble(all.get(i)) / figure.applyAsDouble(inC.get(i)))
-                .sorted()
-                .toList();
-        return ratios.isEmpty() ? "" : String.format(Locale.ROOT, "%.2f", ratios.get(ratios.size() / 2));
-    }
-
-    private static String range(List<Double> values) {
-        if (values.isEmpty()) {
-            return "–";
-        }
-        List<Double> sorted = new ArrayList<>(values);
-        Collections.sort(sorted);
-        return String.format(
-                Locale.ROOT, "%.2f (%.2f–%.2f)", sorted.get(sorted.size() / 2), sorted.getFirst(), sorted.getLast());
     }
 }

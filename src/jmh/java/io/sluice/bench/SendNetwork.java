@@ -49,7 +49,7 @@ enum SendNetwork {
                     Double.parseDouble(words[0]),
                     Double.parseDouble(words[1]),
                     Double.parseDouble(words[2]),
-                    Double.parseDouble(words[3]));
+                    way.equals("write") ? Double.NaN : Double.parseDouble(words[3]));
         }
 
         @Override

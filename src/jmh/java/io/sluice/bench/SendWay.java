@@ -82,6 +82,11 @@ enum SendWay {
         this.twin = twin;
     }
 
+    /** Whether it sends from memory that it uses again, as its twin does. */
+    boolean lends() {
+        return twin != null && this != WRITE;
+    }
+
     private static int slots(int size) {
         return Math.clamp(IN_FLIGHT / size, 4, MOST_SLOTS);
     }
@@ -93,9 +98,9 @@ enum SendWay {
         /** Waits until no memory is out. */
         default void finish() {}
 
-        /** How much of what was lent the kernel copied after all. */
+        /** How much of what was lent the kernel copied after all; NaN if nothing was lent, or is not known. */
         default double copiedShare() {
-            return 0;
+            return Double.NaN;
         }
 
         @Override
@@ -199,7 +204,7 @@ enum SendWay {
 
         @Override
         public double copiedShare() {
-            return lent == 0 ? 0 : (double) copied / lent;
+            return (double) copied / lent;
         }
 
         @Override

@@ -43,7 +43,7 @@ static void fail(const char *what) {
 }
 
 static void open_ring(void) {
-    params.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
+    params.flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN;
     params.cq_entries = COMPLETIONS;
     ring = syscall(SYS_io_uring_setup, ENTRIES, &params);
     if (ring < 0) {

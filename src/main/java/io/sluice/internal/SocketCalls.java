@@ -132,9 +132,9 @@ public final class SocketCalls {
 
     private static long send(CallState s, int fd, int ranges, int flags) {
         try {
-            MemorySegment message = s.scratch.asSlice(0, MESSAGE).fill((byte) 0);
-            message.set(JAVA_LONG, msghdr.msg_iov$offset(), s.address + RANGES);
-            msghdr.msg_iovlen(message, ranges);
+            emptyMessage(s);
+            s.scratch.set(JAVA_LONG, msghdr.msg_iov$offset(), s.address + RANGES);
+            s.scratch.set(JAVA_LONG, msghdr.msg_iovlen$offset(), ranges);
             long n;
             do {
                 n = s.result((long) SENDMSG.invokeExact(s.capture, fd, s.address, flags));
@@ -142,6 +142,12 @@ public final class SocketCalls {
             return n;
         } catch (Throwable t) {
             throw Native.unexpected(t);
+        }
+    }
+
+    private static void emptyMessage(CallState s) {
+        for (long word = 0; word < MESSAGE; word += Long.BYTES) {
+            s.scratch.set(JAVA_LONG, word, 0);
         }
     }
 
@@ -180,9 +186,9 @@ public final class SocketCalls {
         try {
             long n;
             do {
-                MemorySegment message = s.scratch.asSlice(0, MESSAGE).fill((byte) 0);
-                message.set(JAVA_LONG, msghdr.msg_control$offset(), s.address + RANGES);
-                msghdr.msg_controllen(message, CallState.SCRATCH - RANGES);
+                emptyMessage(s);
+                s.scratch.set(JAVA_LONG, msghdr.msg_control$offset(), s.address + RANGES);
+                s.scratch.set(JAVA_LONG, msghdr.msg_controllen$offset(), CallState.SCRATCH - RANGES);
                 int flags = Linux.MSG_ERRQUEUE() | Linux.MSG_DONTWAIT();
                 n = s.result((long) RECVMSG.invokeExact(s.capture, fd, s.address, flags));
             } while (n == EINTR);

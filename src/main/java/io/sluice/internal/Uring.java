@@ -27,8 +27,9 @@ import java.lang.ref.Reference;
  * <p>A send is made with MSG_DONTWAIT, because one without waits in the kernel where its socket would block, O_NONBLOCK or not.
  *
  * <p>To be used by one thread at a time, which may be another each time and may be virtual: the ring is set up without
- * IORING_SETUP_SINGLE_ISSUER and IORING_SETUP_DEFER_TASKRUN, which tie it to one; and without IORING_SETUP_COOP_TASKRUN, under which a
- * completion may wait until the thread that asked for it enters the kernel again. Waiting for {@link #descriptor} is done outside.
+ * IORING_SETUP_SINGLE_ISSUER and IORING_SETUP_DEFER_TASKRUN, which tie it to one. It has IORING_SETUP_COOP_TASKRUN: a completion does not
+ * interrupt the thread that asked for it while that computes, but comes when it next enters the kernel, which the kernel's own clock has
+ * it do some hundred times a second. Waiting for {@link #descriptor} is done outside.
  */
 public final class Uring implements AutoCloseable {
     /** To wait for completions without a limit. */
@@ -38,8 +39,10 @@ public final class Uring implements AutoCloseable {
             | Linux.IORING_FEAT_NODROP()
             | Linux.IORING_FEAT_SUBMIT_STABLE()
             | Linux.IORING_FEAT_EXT_ARG();
-    private static final int SETUP =
-            Linux.IORING_SETUP_CQSIZE() | Linux.IORING_SETUP_CLAMP() | Linux.IORING_SETUP_SUBMIT_ALL();
+    private static final int SETUP = Linux.IORING_SETUP_CQSIZE()
+            | Linux.IORING_SETUP_CLAMP()
+            | Linux.IORING_SETUP_SUBMIT_ALL()
+            | Linux.IORING_SETUP_COOP_TASKRUN();
 
     private static final VarHandle INDEX = JAVA_INT.varHandle();
     private static final long COMPLETION = io_uring_cqe.sizeof();

@@ -25,6 +25,9 @@ public final class UringRequest {
     private static final long SOURCE = io_uring_sqe.splice_fd_in$offset();
     private static final long SOURCE_OFFSET = io_uring_sqe.splice_off_in$offset();
 
+    private static final long NAME = io_uring_sqe.addr2$offset();
+    private static final long NAME_LENGTH = io_uring_sqe.addr_len$offset();
+
     private final MemorySegment requests;
     private long at;
 
@@ -58,6 +61,13 @@ public final class UringRequest {
     /** The offset in the file, or for a splice in its target; −1 for its position, or for what has none. */
     public UringRequest offset(long offset) {
         requests.set(JAVA_LONG, at + OFFSET, offset);
+        return this;
+    }
+
+    /** Where a send goes to that has no peer: a {@code struct sockaddr}, which is read before {@link Uring#submit} returns. */
+    public UringRequest to(long name, int length) {
+        requests.set(JAVA_LONG, at + NAME, name);
+        requests.set(JAVA_SHORT, at + NAME_LENGTH, (short) length);
         return this;
     }
 

@@ -7,7 +7,9 @@ import io.sluice.internal.Ledger.Place;
 final class SentHold implements Hold {
     private final Engine engine;
     private volatile Place place = Place.IN_PIPE;
-    private volatile boolean copied;
+
+    /** Written before the place that makes it known. */
+    private boolean copied;
 
     SentHold(Engine engine) {
         this.engine = engine;
@@ -62,6 +64,6 @@ final class SentHold implements Hold {
 
     @Override
     public boolean isCopied() {
-        return copied;
+        return place == Place.RELEASED && copied;
     }
 }

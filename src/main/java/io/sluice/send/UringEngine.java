@@ -317,9 +317,17 @@ final class UringEngine implements Engine {
         SentHold hold = places.vacate(place);
         if (hold != null) {
             if (place != failed) {
-                copiesInARow = copied ? Math.min(copiesInARow + 1, COPIES_IN_VAIN) : 0;
+                reported(copied);
             }
             hold.released(copied);
+        }
+    }
+
+    // What is asked by any thread is dear to write, so it is not written again and again.
+    private void reported(boolean copied) {
+        int copies = copied ? Math.min(copiesInARow + 1, COPIES_IN_VAIN) : 0;
+        if (copies != copiesInARow) {
+            copiesInARow = copies;
         }
     }
 

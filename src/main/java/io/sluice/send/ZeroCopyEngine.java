@@ -202,7 +202,11 @@ final class ZeroCopyEngine implements Engine {
 
     /** A notification has come. */
     void reported(boolean copied) {
-        copiesInARow = copied ? Math.min(copiesInARow + 1, COPIES_IN_VAIN) : 0;
+        int copies = copied ? Math.min(copiesInARow + 1, COPIES_IN_VAIN) : 0;
+        // What is asked by any thread is dear to write, so it is not written again and again.
+        if (copies != copiesInARow) {
+            copiesInARow = copies;
+        }
     }
 
     @Override

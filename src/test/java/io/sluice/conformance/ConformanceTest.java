@@ -45,6 +45,7 @@ class ConformanceTest {
             new WaitingConformance(),
             new WholeJobsConformance(),
             new UringConformance(),
+            new InetSendConformance(),
             new ZeroCopyConformance());
 
     /** A row by its id, and how it is shown. */

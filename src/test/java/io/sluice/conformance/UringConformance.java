@@ -9,8 +9,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.Uring;
-import io.sluice.internal.UringRequest;
-import io.sluice.internal.ffi.msghdr;
 import io.sluice.testing.Await;
 import io.sluice.testing.Loopback;
 import io.sluice.testing.Rings;
@@ -18,7 +16,6 @@ import io.sluice.testing.Workbench;
 import io.sluice.testing.Workbench.Ends;
 import io.sluice.testing.Workbench.Sockets;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.concurrent.FutureTask;
 
@@ -26,7 +23,6 @@ import java.util.concurrent.FutureTask;
 final class UringConformance extends Family {
     private static final int SMALL = 4096;
     private static final int MUCH = 8 << 20;
-    private static final int HUGE = 32 << 20;
     private static final int CQES = 16;
 
     @Row("ur_badf")
@@ -214,67 +210,6 @@ final class UringConformance extends Family {
             memory.fill((byte) 'B');
             assertThat(bench.readFully(tcp.far(), sent)).hasSize(sent).containsOnly('A');
         }
-    }
-
-    @Row("ur_zc7")
-    void everyKindOfSendBringsTheSameBytes(Workbench bench) throws Exception {
-        MemorySegment memory = bench.map(HUGE);
-        for (int i = 0; i < HUGE; i += Long.BYTES) {
-            memory.set(ValueLayout.JAVA_LONG, i, i * 0x9E37_79B9_7F4A_7C15L);
-        }
-        MemorySegment[] small = {memory.asSlice(0, 137), memory.asSlice(PAGE, PAGE), memory.asSlice(PAGE + 7, PAGE - 3)
-        };
-        try (Uring ring = ring()) {
-            gives(0, ring.register().buffers(new long[] {memory.address()}, new long[] {HUGE}));
-            for (Sockets sockets : new Sockets[] {bench.tcp(), new Loopback(bench).datagrams()}) {
-                for (Form form : Form.values()) {
-                    for (int waiting : new int[] {0, MSG_DONTWAIT(), MSG_WAITALL()}) {
-                        for (MemorySegment buffer : small) {
-                            delivers(bench, ring, sockets, form, waiting, buffer);
-                        }
-                    }
-                }
-            }
-            for (Form form : Form.values()) {
-                delivers(bench, ring, bench.tcp(), form, MSG_WAITALL(), memory);
-            }
-        }
-    }
-
-    /** The ways of saying what is to be sent. */
-    private enum Form {
-        MEMORY,
-        REGISTERED,
-        MESSAGE
-    }
-
-    private static void delivers(
-            Workbench bench, Uring ring, Sockets sockets, Form form, int waiting, MemorySegment buffer)
-            throws Exception {
-        FutureTask<byte[]> peer = concurrently(() -> bench.readFully(sockets.far(), (int) buffer.byteSize()));
-        UringRequest request = switch (form) {
-            case MEMORY -> ring.prepareSend(sockets.near(), buffer.address(), buffer.byteSize(), 1);
-            case REGISTERED ->
-                ring.prepareSend(sockets.near(), buffer.address(), buffer.byteSize(), 1)
-                        .buffer(0);
-            case MESSAGE -> ring.prepareSendMessage(sockets.near(), messageOf(bench, buffer), 1);
-        };
-        request.operation(waiting | MSG_NOSIGNAL());
-        gives(buffer.byteSize(), Rings.complete(ring, 1));
-        Rings.await(ring);
-        assertThat(ring.isNotification()).isTrue();
-        assertThat(MemorySegment.ofArray(peer.get()).mismatch(buffer))
-                .as("%s, flags %d, %d bytes", form, waiting, buffer.byteSize())
-                .isEqualTo(-1);
-    }
-
-    private static long messageOf(Workbench bench, MemorySegment range) {
-        MemorySegment message = bench.buffer(msghdr.sizeof() + 16).fill((byte) 0);
-        message.set(ValueLayout.JAVA_LONG, msghdr.sizeof(), range.address());
-        message.set(ValueLayout.JAVA_LONG, msghdr.sizeof() + 8, range.byteSize());
-        msghdr.msg_iov(message, message.asSlice(msghdr.sizeof()));
-        msghdr.msg_iovlen(message, 1);
-        return message.address();
     }
 
     @Row("ur_zc8")

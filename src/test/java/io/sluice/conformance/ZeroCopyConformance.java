@@ -6,8 +6,10 @@ import static io.sluice.testing.Results.gives;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sluice.internal.SocketCalls;
+import io.sluice.internal.Uring;
 import io.sluice.testing.Await;
 import io.sluice.testing.Helper;
+import io.sluice.testing.Rings;
 import io.sluice.testing.Veth;
 import io.sluice.testing.Workbench;
 import io.sluice.testing.Workbench.Sockets;
@@ -16,6 +18,7 @@ import java.lang.foreign.MemorySegment;
 /** Sends that are notified through the socket's error queue. */
 final class ZeroCopyConformance extends Family {
     private static final int SIZE = 64 << 10;
+    private static final int DATAGRAM = 32 << 10;
     private static final int SENDS = 64;
 
     @Row("zc_noopt")
@@ -66,13 +69,39 @@ final class ZeroCopyConformance extends Family {
     @Row("zc_veth")
     void everySendBetweenNamespacesIsReported(Workbench bench) throws Exception {
         try (Veth veth = Veth.open()) {
-            Sockets tcp = withNotifications(veth.connect(bench));
-            MemorySegment pages = bench.pages(SIZE, 'A');
-            for (int i = 0; i < SENDS; i++) {
-                gives(SIZE, send(tcp.near(), pages));
-                assertThat(bench.readFully(tcp.far(), SIZE)).hasSize(SIZE).containsOnly('A');
+            for (Sockets pair : new Sockets[] {veth.connect(bench), veth.datagrams(bench)}) {
+                Sockets sockets = withNotifications(pair);
+                MemorySegment pages = bench.pages(DATAGRAM, 'A');
+                for (int i = 0; i < SENDS; i++) {
+                    gives(DATAGRAM, send(sockets.near(), pages));
+                    assertThat(bench.readFully(sockets.far(), DATAGRAM))
+                            .hasSize(DATAGRAM)
+                            .containsOnly('A');
+                }
+                assertThat(reported(sockets.near(), SENDS, false)).isEqualTo(SENDS);
+                everySendByARingIsReported(bench, sockets, pages);
             }
-            assertThat(reported(tcp.near(), SENDS, false)).isEqualTo(SENDS);
+        }
+    }
+
+    private static void everySendByARingIsReported(Workbench bench, Sockets sockets, MemorySegment pages) {
+        try (Uring ring = Rings.open(1, 2 * SENDS)) {
+            int notified = 0;
+            for (int i = 0; i < SENDS; i++) {
+                ring.prepareSend(sockets.near(), pages.address(), DATAGRAM, i);
+                gives(1, ring.submit(1, Uring.FOREVER));
+                assertThat(bench.readFully(sockets.far(), DATAGRAM))
+                        .hasSize(DATAGRAM)
+                        .containsOnly('A');
+            }
+            while (ring.inFlight() > 0) {
+                int result = Rings.await(ring);
+                notified += ring.isNotification() ? 1 : 0;
+                if (!ring.isNotification()) {
+                    gives(DATAGRAM, result);
+                }
+            }
+            assertThat(notified).isEqualTo(SENDS);
         }
     }
 

@@ -3,6 +3,7 @@ package io.sluice.faults;
 import static io.sluice.faults.FaultInjection.On.PLATFORM;
 import static io.sluice.faults.FaultInjection.On.VIRTUAL;
 
+import io.sluice.testing.Rings;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,6 +40,20 @@ class SendFaultInjectionTest extends FaultInjection {
     @ParameterizedTest(name = "{0}")
     @MethodSource("recvmsg")
     void aNotificationThatCannotBeReadIsReadLater(Cell cell) throws Exception {
+        holds(cell);
+    }
+
+    static Stream<Cell> ioUringEnter() {
+        return all(
+                cells("io_uring_enter", 1, REPLACED, PLATFORM, Task.SEND_BY_RING),
+                cells("io_uring_enter", 3, REPLACED, PLATFORM, Task.SEND_BY_RING),
+                cells("io_uring_enter", 3, REPLACED, VIRTUAL, Task.SEND_BY_RING));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("ioUringEnter")
+    void aRequestThatIsNotTakenLosesNothing(Cell cell) throws Exception {
+        Rings.assumeAllowed();
         holds(cell);
     }
 }

@@ -1,6 +1,7 @@
 package io.sluice.faults;
 
 import io.sluice.Pipe;
+import io.sluice.loan.Loan.Method;
 import java.io.IOException;
 import java.util.Locale;
 
@@ -22,7 +23,8 @@ enum Task {
     TEE(() -> new Tee(true)),
     TEE_TRYING(() -> new Tee(false)),
     VMSPLICE(Opens.Lend::new),
-    SEND(Sends::new),
+    SEND(() -> new Sends(Method.MSG_ZEROCOPY)),
+    SEND_BY_RING(() -> new Sends(Method.SEND_ZC)),
     READ_OF_EMPTY_PIPE(Waits.Read::new),
     SPLICE_FROM_EMPTY_PIPE(Waits.SpliceFromEmpty::new),
     SPLICE_TO_FULL_PIPE(Waits.SpliceToFull::new),

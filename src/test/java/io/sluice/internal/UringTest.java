@@ -24,6 +24,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -357,6 +359,29 @@ class UringTest {
         bench.readFully(tcp.far(), sender.get());
         Rings.await(ring);
         assertThat(ring.isNotification()).isTrue();
+    }
+
+    @Test
+    void aNotificationComesThoughTheThreadThatSentComputesOn() throws Exception {
+        Sockets tcp = stalled();
+        AtomicInteger sent = new AtomicInteger();
+        AtomicBoolean notified = new AtomicBoolean();
+        FutureTask<Boolean> sender = new FutureTask<>(() -> {
+            sent.set(sendMuch(tcp));
+            while (!notified.get()) {
+                Thread.onSpinWait();
+            }
+            return true;
+        });
+        Thread.ofPlatform().daemon().start(sender);
+        Await.until(() -> sent.get() > 0, "the send");
+        bench.readFully(tcp.far(), sent.get());
+        while (!ring.next()) {
+            Waiter.await(ring.descriptor(), Linux.POLLIN(), ring.descriptor(), Long.MAX_VALUE);
+        }
+        assertThat(ring.isNotification()).isTrue();
+        notified.set(true);
+        assertThat(sender.get()).isTrue();
     }
 
     @ParameterizedTest(name = "{0}")

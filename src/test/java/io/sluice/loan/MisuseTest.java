@@ -30,10 +30,11 @@ class MisuseTest {
 
     @TestFactory
     Stream<DynamicTest> table() {
-        return rows().map(row -> DynamicTest.dynamicTest(
-                row.getAnnotation(Misuse.class).value() + " → "
-                        + row.getAnnotation(Misuse.class).outcome(),
-                () -> run(row)));
+        return rows().flatMap(row -> families(row)
+                .map(family -> DynamicTest.dynamicTest(
+                        row.getAnnotation(Misuse.class).value() + " → "
+                                + row.getAnnotation(Misuse.class).outcome() + words(family),
+                        () -> run(row, family))));
     }
 
     @Test
@@ -50,8 +51,23 @@ class MisuseTest {
                         .sorted(Comparator.comparing(Method::getName)));
     }
 
-    private static void run(Method row) throws Throwable {
-        Object family = row.getDeclaringClass().getDeclaredConstructor().newInstance();
+    /** What is done with a sender is done with one of each kind. */
+    private static Stream<Object> families(Method row) {
+        if (row.getDeclaringClass() == MisuseWithSenders.class) {
+            return Stream.of(Loan.Method.MSG_ZEROCOPY, Loan.Method.SEND_ZC).map(MisuseWithSenders::new);
+        }
+        try {
+            return Stream.of(row.getDeclaringClass().getDeclaredConstructor().newInstance());
+        } catch (ReflectiveOperationException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static String words(Object family) {
+        return family instanceof MisuseWithSenders senders ? " (" + senders.method + ")" : "";
+    }
+
+    private static void run(Method row, Object family) throws Throwable {
         try (Scene scene = new Scene()) {
             row.invoke(family, scene);
         } catch (InvocationTargetException e) {

@@ -21,6 +21,8 @@ import io.sluice.testing.Workbench;
 import io.sluice.testing.Workbench.Sockets;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.Callable;
+import java.util.concurrent.FutureTask;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 
 /** A sender, an arena, and a peer who reads when he is told to. */
@@ -37,20 +39,20 @@ final class Scene implements AutoCloseable {
     final Fd socket;
     final Sender sender;
 
-    Scene(PageArena.Option... options) throws IOException {
-        this(Method.MSG_ZEROCOPY, options);
-    }
-
-    Scene(Method method, PageArena.Option... options) throws IOException {
-        assumeTrue(
-                method != Method.MSG_ZEROCOPY
-                        || Kernel.observed().messageZerocopy().isUsable(),
-                "needs MSG_ZEROCOPY");
-        arena = PageArena.open(options);
+    Scene(Method method) throws IOException {
+        assumeUsable(method);
+        arena = PageArena.open();
         sockets = new Loopback(bench).receiveBuffer(RECEIVE_BUFFER).connect();
         Results.gives(0, Libc.setsockopt(sockets.near(), Linux.IPPROTO_TCP(), Linux.TCP_NODELAY(), 1));
         socket = Fd.borrow(sockets.near());
         sender = Sender.over(socket, method);
+    }
+
+    /** Skips the test where nothing can be sent so. */
+    static void assumeUsable(Method method) {
+        Kernel kernel = Kernel.observed();
+        assumeTrue(
+                (method == Method.SEND_ZC ? kernel.ioUring() : kernel.messageZerocopy()).isUsable(), "needs " + method);
     }
 
     /** Memory of the arena that holds {@link Workbench#bytes}. */
@@ -60,6 +62,13 @@ final class Scene implements AutoCloseable {
 
     Loan lend(MemorySegment memory) throws IOException {
         return arena.lend(memory, sender);
+    }
+
+    /** Runs it on a thread of its own. */
+    static <T> FutureTask<T> concurrently(Callable<T> body) {
+        FutureTask<T> task = new FutureTask<>(body);
+        Thread.ofPlatform().daemon().start(task);
+        return task;
     }
 
     static void closed(ThrowingCallable attempt) {

@@ -8,6 +8,7 @@ import io.sluice.Kernel;
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.ffi.Linux;
 import io.sluice.loan.Loan;
+import io.sluice.loan.Loan.Method;
 import io.sluice.loan.Loan.State;
 import io.sluice.loan.PageArena;
 import io.sluice.testing.Await;
@@ -22,13 +23,21 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The kernel's own opinion of what a sender says: a memfd can be sealed against writing only when nothing holds a page of it. The notification
  * is given a moment before the last page is let go of, so what is released can be sealed at once or very soon, and without the peer's doing.
  */
 @ExpectNoLeaks.OfMappings
+@ParameterizedClass(name = "{0}")
+@EnumSource(names = {"MSG_ZEROCOPY", "SEND_ZC"})
 class SealOfSendsTest {
+    @Parameter
+    private Method method;
+
     private static final int SIZE = 2 * PAGE;
 
     @Test
@@ -78,9 +87,9 @@ class SealOfSendsTest {
         }
     }
 
-    private static Scene scene() throws IOException {
+    private Scene scene() throws IOException {
         assumeTrue(Kernel.observed().memfd().isUsable(), "needs memfd_create");
-        return new Scene();
+        return new Scene(method);
     }
 
     /** A loan of memory behind a memfd, whose arena is closed at once: only the kernel can hold its pages. */

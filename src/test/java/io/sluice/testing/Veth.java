@@ -46,11 +46,22 @@ public final class Veth implements AutoCloseable {
 
     /** A TCP connection from one to the other. */
     public Sockets connect(Workbench bench) throws Exception {
-        Loopback network = new Loopback(bench);
+        return connect(new Loopback(bench));
+    }
+
+    /** A TCP connection from one to the other, with the buffers of this one. */
+    public Sockets connect(Loopback network) throws Exception {
         int listener = inFar(() -> network.listen(FAR));
         Sockets connected = inNear(() -> network.connectTo(listener));
-        bench.close(listener);
+        network.close(listener);
         return connected;
+    }
+
+    /** A UDP socket in one that sends to a socket in the other. */
+    public Sockets datagrams(Workbench bench) throws Exception {
+        Loopback network = new Loopback(bench);
+        int far = inFar(() -> network.datagrams(FAR));
+        return new Sockets(inNear(() -> network.datagramsTo(far)), far);
     }
 
     /** Runs the body where sockets belong to the near side. */

@@ -22,6 +22,8 @@ import java.util.SplittableRandom;
 import java.util.concurrent.FutureTask;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Programs that send and use memory again as fast as the library lets them; peers who read slowly, close half, reset, or go on reading when
@@ -29,14 +31,17 @@ import org.junit.jupiter.api.Test;
  */
 @ExpectNoLeaks.OfMappings
 class SendTortureTest {
-    private static final long BYTES = Long.getLong("sluice.torture.bytes", 600_000_000L);
+    private static final long BYTES = Long.getLong("sluice.torture.bytes", 200_000_000L);
     private static final long SEED = Long.getLong("sluice.torture.seed", new SplittableRandom().nextLong());
     private static final int LANES = 4;
 
-    @Test
-    void everyByteThatArrivesIsTheOneThatWasSent() throws Exception {
-        assumeTrue(Kernel.observed().messageZerocopy().isUsable(), "needs MSG_ZEROCOPY");
-        torture(Method.MSG_ZEROCOPY);
+    @ParameterizedTest(name = "{0}")
+    @EnumSource(names = {"MSG_ZEROCOPY", "SEND_ZC"})
+    void everyByteThatArrivesIsTheOneThatWasSent(Method method) throws Exception {
+        Kernel kernel = Kernel.observed();
+        assumeTrue(
+                (method == Method.SEND_ZC ? kernel.ioUring() : kernel.messageZerocopy()).isUsable(), "needs " + method);
+        torture(method);
     }
 
     private static void torture(Method method) throws Exception {
@@ -65,7 +70,7 @@ class SendTortureTest {
                 }
             }
         }
-        System.out.printf("TORTURE of sends, seed %d: %s%n", SEED, figures);
+        System.out.printf("TORTURE of sends by %s, seed %d: %s%n", method, SEED, figures);
         assertThat(figures.get(Count.BYTES_COMPARED)).isGreaterThanOrEqualTo(BYTES);
         assertThat(figures.get(Count.RELEASED)).isPositive();
         assertThat(figures.get(Count.FORWARDED)).isPositive();
