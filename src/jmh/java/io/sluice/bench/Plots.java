@@ -27,7 +27,12 @@ import org.knowm.xchart.style.Styler.LegendPosition;
 /** Medians of a comparison's first unit as an SVG picture, on whatever ground it is shown. */
 final class Plots {
     /** From one size to the next, over some powers of ten. */
-    private static final Set<String> LINES = Set.of("httpterm", "gather");
+    private static final Set<String> LINES =
+            Set.of("httpterm", "gather", "masterpipe", "scaling", "capacity", "connections");
+
+    /** Their tables say it all. */
+    private static final Set<String> NONE =
+            Set.of("transfer", "overhead", "lending", "crossover", "resolve", "latency", "counts", "send");
 
     private static final int WIDTH = 840;
     private static final int HEIGHT = 400;
@@ -72,9 +77,12 @@ final class Plots {
                 DIGITS.matcher(bytes.toString(StandardCharsets.UTF_8)).replaceAll("$1"));
     }
 
+    static boolean has(Comparison comparison) {
+        return !NONE.contains(comparison.name());
+    }
+
     private boolean isLines() {
-        return LINES.contains(comparison.name())
-                || comparison.isLong() && comparison.rows().size() > 1;
+        return LINES.contains(comparison.name());
     }
 
     /** One below the other: the contestants where there is one row, else the rows and a bar for each contestant. */

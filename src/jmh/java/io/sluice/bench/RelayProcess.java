@@ -15,6 +15,9 @@ final class RelayProcess implements AutoCloseable {
     private static final double TICKS = 100;
     private static final long PATIENCE_SECONDS = 20;
 
+    /** What the pipes of the relay in C should hold, as those of Sluice's do. */
+    private static final int PIPE = 1 << 20;
+
     final int port;
     private final Process process;
 
@@ -32,20 +35,31 @@ final class RelayProcess implements AutoCloseable {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
                 "-Xmn16m",
+                "-Dslf4j.internal.verbosity=ERROR",
                 "--sun-misc-unsafe-memory-access=allow",
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
                 System.getProperty("java.class.path"),
                 program.getName()));
         Stream.of(arguments).map(Object::toString).forEach(command::add);
+        return printing(command.toArray(String[]::new));
+    }
+
+    private static RelayProcess printing(String... command) throws IOException {
         Process process = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         String port = process.inputReader().readLine();
         if (port == null) {
-            throw new IOException(program.getSimpleName() + " did not start");
+            throw new IOException("it did not start: " + command[0]);
         }
         return new RelayProcess(process, Integer.parseInt(port));
+    }
+
+    /** Starts the relay in C, which gives each connection a thread and two pipes. */
+    static RelayProcess twin(int upstream) throws IOException, InterruptedException {
+        Path program = Twin.program("relay", Json.FOLDER);
+        return printing(program.toString(), Integer.toString(upstream), Integer.toString(PIPE));
     }
 
     /** Starts HAProxy with one thread, which copies or splices as it sees fit. */
@@ -115,8 +129,8 @@ final class RelayProcess implements AutoCloseable {
         }
     }
 
-    boolean isAlive() {
-        return process.isAlive();
+    long pid() {
+        return process.pid();
     }
 
     private Path proc(String name) {
