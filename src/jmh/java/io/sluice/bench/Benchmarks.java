@@ -23,7 +23,9 @@ public final class Benchmarks {
             case "--httpterm" -> HttpTermBenchmark.run(args);
             case "--ladder" -> Ladder.run(args);
             case "--latency" -> LatencyComparison.run(args);
+            case "--masterpipe" -> MasterPipeComparison.run(args);
             case "--overhead", "--lending" -> Overhead.run(args);
+            case "--pools" -> PoolsComparison.run(args);
             case "--relay", "--capacities" -> RelayComparison.run(args);
             case "--report" -> Report.run(args);
             case "--resolve" -> ResolveComparison.run(args);

@@ -9,7 +9,9 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Processes that send to the benchmarks on whole jobs and receive from them: {@code sink.c}. */
 final class Peers implements AutoCloseable {
@@ -17,7 +19,7 @@ final class Peers implements AutoCloseable {
 
     private final String program;
     private final List<Process> running = new ArrayList<>();
-    private int port;
+    private final Map<String, Integer> ports = new HashMap<>();
 
     Peers(Path folder) throws IOException, InterruptedException {
         program = folder.resolve("sink").toAbsolutePath().toString();
@@ -43,13 +45,22 @@ final class Peers implements AutoCloseable {
 
     /** A connection to a process that throws away what it receives. */
     SocketChannel connection() throws IOException {
-        if (port == 0) {
-            Process listener = started(new ProcessBuilder(program, "listen"));
+        return connection("listen");
+    }
+
+    /** A connection to a process that reads what it receives. */
+    SocketChannel reader() throws IOException {
+        return connection("read");
+    }
+
+    private SocketChannel connection(String way) throws IOException {
+        if (!ports.containsKey(way)) {
+            Process listener = started(new ProcessBuilder(program, way));
             try (BufferedReader said = listener.inputReader()) {
-                port = Integer.parseInt(said.readLine());
+                ports.put(way, Integer.parseInt(said.readLine()));
             }
         }
-        return SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+        return SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), ports.get(way)));
     }
 
     private Process started(ProcessBuilder builder) throws IOException {

@@ -3,7 +3,8 @@
  *
  *     sink discard           reads standard input to its end and throws it away, by splice to the null device where it can
  *     sink send <bytes>      writes so many bytes to standard output
- *     sink listen            prints a port, accepts one connection after another and reads each to its end
+ *     sink listen            prints a port, accepts one connection after another and throws away what each brings
+ *     sink read              the same, but reads it
  *
  * A reader that splices takes pages as a proxy would; one that must read copies them.
  */
@@ -26,14 +27,16 @@ static void fail(const char *what) {
     exit(1);
 }
 
+static int reads;
+
 static void discard(int in) {
     char *block = malloc(BLOCK);
     int null = open("/dev/null", O_WRONLY);
     ssize_t n;
-    while ((n = splice(in, NULL, null, NULL, BLOCK, 0)) > 0) {
+    while (!reads && (n = splice(in, NULL, null, NULL, BLOCK, 0)) > 0) {
     }
     /* MSG_TRUNC throws away what a TCP socket holds without copying it. */
-    while ((n = recv(in, NULL, 1 << 30, MSG_TRUNC)) > 0) {
+    while (!reads && (n = recv(in, NULL, 1 << 30, MSG_TRUNC)) > 0) {
     }
     while ((n = read(in, block, BLOCK)) > 0) {
     }
@@ -82,7 +85,8 @@ static void send_bytes(long long left) {
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "discard") == 0) {
         discard(0);
-    } else if (argc == 2 && strcmp(argv[1], "listen") == 0) {
+    } else if (argc == 2 && (strcmp(argv[1], "listen") == 0 || strcmp(argv[1], "read") == 0)) {
+        reads = strcmp(argv[1], "read") == 0;
         listen_for_ever();
     } else if (argc == 3 && strcmp(argv[1], "send") == 0) {
         send_bytes(atoll(argv[2]));
