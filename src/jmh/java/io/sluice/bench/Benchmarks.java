@@ -17,6 +17,7 @@ public final class Benchmarks {
         switch (args[0]) {
             case "--all" -> Suite.run(args);
             case "--connections" -> ConnectionsComparison.run(args);
+            case "--counts" -> CountsComparison.run(args);
             case "--crossover" -> Crossover.run(args);
             case "--fanout" -> FanoutComparison.run(args);
             case "--gather" -> GatherComparison.run(args);
