@@ -43,7 +43,7 @@ static size_t size;
 static char buffer[1 << 17];
 static long latencies[MOST_BUCKETS];
 static long requests;
-static int epoll, listener, running;
+static int epoll, listener, running, ending;
 
 static void fail(const char *what) {
     fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
@@ -143,6 +143,10 @@ static void receive(int fd) {
         } else if (n < 0) {
             fail("read");
         } else if (n == 0) {
+            if (!ending) {
+                fprintf(stderr, "load: the relay ended a connection that was in use\n");
+                exit(1);
+            }
             ends[fd].kind = NONE;
             close(fd);
             open_ends--;
@@ -312,6 +316,7 @@ int main(int argc, char **argv) {
         run(at_once, seconds);
     }
 
+    ending = 1;
     while (idle_count-- > 0) {
         shutdown(idle[idle_first], SHUT_WR);
         idle_first = (idle_first + 1) % connections;
