@@ -35,6 +35,9 @@ final class ConnectionsComparison {
     /** Below this, what a JVM does for itself is more than what its connections need. */
     private static final int FEWEST_FOR_MEMORY = 100;
 
+    /** What the pipes of the relay in C should hold, as those of Sluice's do. */
+    private static final int PIPE = 1 << 20;
+
     private static final double WARM_UP_SECONDS = 1;
 
     private final Map<String, Starter> starters = new LinkedHashMap<>();
@@ -57,7 +60,7 @@ final class ConnectionsComparison {
                 "descriptors");
         enter("Sluice, virtual threads", (u, n) -> java("sluice-virtual", u));
         enter("Sluice, selector, step()", (u, n) -> java("sluice-loop", u));
-        enter("C, splice, threads", (u, n) -> RelayProcess.twin(u));
+        enter("C, splice, threads", (u, n) -> RelayProcess.twin(u, PIPE));
         enter("java.nio, virtual, 16 KiB", (u, n) -> java("nio-virtual", u, 16 << 10));
         enter("java.nio, virtual, 64 KiB", (u, n) -> java("nio-virtual", u, 64 << 10));
         enter("Netty epoll, copy, 64 KiB", (u, n) -> RelayProcess.java(RelayContestant.class, "netty-copy", 0, u));

@@ -50,7 +50,14 @@ final class Plots {
 
     // Each stands out from white as well as from black.
     private static final Color[] COLOURS = {
-        new Color(0x2A7DE1), new Color(0xE0701A), new Color(0x2E9E5B), new Color(0xB05BC4), new Color(0x8A8A8A)
+        new Color(0x2A7DE1),
+        new Color(0xE0701A),
+        new Color(0x2E9E5B),
+        new Color(0xB05BC4),
+        new Color(0x8A8A8A),
+        new Color(0xC9A227),
+        new Color(0xD6456B),
+        new Color(0x2AA9B8)
     };
     private static final Color INK = new Color(0x808890);
     private static final Color GRID = new Color(0x80, 0x88, 0x90, 0x50);
@@ -164,6 +171,7 @@ final class Plots {
         style.setAxisTitleFont(FONT);
         style.setAxisTickMarksColor(INK);
         style.setSeriesColors(COLOURS);
+        style.setDecimalPattern("0.###");
         style.setChartTitleVisible(false);
     }
 }
