@@ -19,6 +19,7 @@ import java.util.Set;
 final class Ladder {
     private static final double ENOUGH = 0.95;
     private static final double GIB = 1 << 30;
+    private static final int ROUNDS = 5;
     private static final int SLICES = 10;
     private static final String BRIEFLY = "brief";
 
@@ -32,7 +33,10 @@ final class Ladder {
 
     private Ladder(String[] args, Options options) throws IOException {
         comparison = Comparison.of(
-                options.named("ladder", "--rung", "--buffers", "--fill", "--wait"),
+                // Slices are samples too, so that their number does not say how many runs there were.
+                options.number("--rounds", ROUNDS) < ROUNDS
+                        ? "ladder-part"
+                        : options.named("ladder", "--gib", "--rung", "--buffers", "--fill", "--wait"),
                 "How fast is a pipe, in Java and in C?",
                 args,
                 "GiB/s",
@@ -41,7 +45,7 @@ final class Ladder {
                 ? EnumSet.of(Rung.valueOf(options.text("--rung", "")))
                 : EnumSet.allOf(Rung.class);
         gib = options.number("--gib", 100);
-        rounds = options.number("--rounds", 5);
+        rounds = options.number("--rounds", ROUNDS);
         buffers = options.number("--buffers", 8);
         fills = options.has("--fill");
         wait = options.text("--wait", BRIEFLY);
