@@ -27,12 +27,21 @@ import org.knowm.xchart.style.Styler.LegendPosition;
 /** Medians of a comparison's first unit as an SVG picture, on whatever ground it is shown. */
 final class Plots {
     /** From one size to the next, over some powers of ten. */
-    private static final Set<String> LINES =
-            Set.of("httpterm", "gather", "masterpipe", "scaling", "capacity", "connections");
+    private static final Set<String> LINES = Set.of("httpterm", "gather", "capacity");
 
-    /** Their tables say it all. */
-    private static final Set<String> NONE =
-            Set.of("transfer", "overhead", "lending", "crossover", "resolve", "latency", "counts", "send");
+    /** Their tables say it all, or more than a picture can hold. */
+    private static final Set<String> NONE = Set.of(
+            "transfer",
+            "overhead",
+            "lending",
+            "crossover",
+            "resolve",
+            "latency",
+            "scaling",
+            "masterpipe",
+            "connections",
+            "counts",
+            "send");
 
     private static final int WIDTH = 840;
     private static final int HEIGHT = 400;
