@@ -1,247 +1,222 @@
 package io.sluice.bench;
 
-import java.io.BufferedReader;
+import io.sluice.bench.Load.Result;
+import io.sluice.bench.RelayFleet.Starter;
 import java.io.IOException;
-import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
- * Relays with many connections, each a process of its own beside one that sends requests and answers them: {@code --connections [<how many>
- * …] [--seconds <n>] [--rounds <n>] [--bytes <of a request> …] [--only <part of a name>]}.
+ * Relays with 1, 100, 1,000 and 10,000 connections, each in processes of its own beside as many that send requests and answer them: {@code
+ * --connections [--rounds <n>] [--seconds <n>] [--count <connections>] [--bytes <of a request>] [--only <part of a name>]}.
  *
  * <p>The loop is closed: of up to 1,000 connections each has a request under way at all times; where there are more, so many have, in turn,
- * and the others are idle.
+ * and the others are idle. Where a process may not have the descriptors for all connections, they are divided over several relays of the
+ * same kind, the same number for every contestant.
  */
 final class ConnectionsComparison {
+    private static final int[] COUNTS = {1, 100, 1000, 10_000};
+    private static final int[] SIZES = {1 << 10, 64 << 10};
     private static final int MOST_AT_ONCE = 1000;
 
-    /** What a relay needs for a connection at most, which is what Sluice needs: two sockets, and a duplicate of each. */
-    private static final int DESCRIPTORS = 4;
+    /**
+     * What a relay needs for a connection at most. That of C needs two sockets and two pipes, Sluice's two sockets, a duplicate of each, and a
+     * pipe while there are bytes in it.
+     */
+    private static final int DESCRIPTORS = 6;
 
-    /** Descriptors that neither process can spend on connections. */
+    /** Descriptors that a process cannot spend on connections. */
     private static final int RESERVE = 500;
 
     /** Below this, what a JVM does for itself is more than what its connections need. */
     private static final int FEWEST_FOR_MEMORY = 100;
 
-    private static final String ROW = "%-26s %-22s %-26s %-26s %-26s %-20s %5s %9s %6s%n";
+    /** What the pipes of the relay in C should hold, as those of Sluice's do. */
+    private static final int PIPE = 1 << 20;
 
-    private interface Starter {
-        RelayProcess start(int upstream, int connections) throws Exception;
-    }
+    private static final double WARM_UP_SECONDS = 1;
 
-    private final List<Integer> counts = new ArrayList<>();
-    private final List<Integer> sizes = new ArrayList<>();
     private final Map<String, Starter> starters = new LinkedHashMap<>();
-    private final Figures figures = new Figures();
-    private double seconds = 2;
-    private int rounds = 5;
-    private String only = "";
+    private final Comparison comparison;
+    private final Options options;
 
-    private ConnectionsComparison(String[] args) {
-        for (int i = 1; i < args.length; i++) {
-            switch (args[i]) {
-                case "--seconds" -> seconds = Double.parseDouble(args[++i]);
-                case "--rounds" -> rounds = Integer.parseInt(args[++i]);
-                case "--bytes" -> sizes.add(Integer.parseInt(args[++i]));
-                case "--only" -> only = args[++i];
-                default -> counts.add(Integer.parseInt(args[i]));
-            }
-        }
-        if (counts.isEmpty()) {
-            counts.addAll(List.of(1, 100, 1000, 10_000));
-        }
-        if (sizes.isEmpty()) {
-            sizes.addAll(List.of(1 << 10, 64 << 10));
-        }
-        enter("Sluice, virtual threads", (u, n) -> contestant("sluice-virtual", u));
-        enter("Sluice, selector, step()", (u, n) -> contestant("sluice-loop", u));
-        enter("java.nio, virtual, 16 KiB", (u, n) -> contestant("nio-virtual", u, 16 << 10));
-        enter("java.nio, virtual, 64 KiB", (u, n) -> contestant("nio-virtual", u, 64 << 10));
+    private ConnectionsComparison(String[] args, Options options) throws IOException {
+        this.options = options;
+        comparison = Comparison.of(
+                options.named("connections", "--count", "--bytes", "--only"),
+                "What do 1 to 10,000 connections through a relay cost?",
+                args,
+                "requests/s",
+                "p50 µs",
+                "p99",
+                "p99.9",
+                "CPU µs",
+                "load",
+                "KiB per connection",
+                "descriptors");
+        enter("Sluice, virtual threads", (u, n) -> java("sluice-virtual", u));
+        enter("Sluice, selector, step()", (u, n) -> java("sluice-loop", u));
+        enter("C, splice, threads", (u, n) -> RelayProcess.twin(u, PIPE));
+        enter("java.nio, virtual, 16 KiB", (u, n) -> java("nio-virtual", u, 16 << 10));
+        enter("java.nio, virtual, 64 KiB", (u, n) -> java("nio-virtual", u, 64 << 10));
         enter("Netty epoll, copy, 64 KiB", (u, n) -> RelayProcess.java(RelayContestant.class, "netty-copy", 0, u));
         enter("HAProxy, tcp, splice-auto", RelayProcess::haproxy);
     }
 
     private void enter(String name, Starter starter) {
-        if (name.contains(only)) {
+        if (name.contains(options.text("--only", ""))) {
             starters.put(name, starter);
         }
     }
 
-    private static RelayProcess contestant(String way, int upstream, Object... more) throws IOException {
-        List<Object> arguments = new ArrayList<>(List.of(way, upstream));
-        arguments.addAll(List.of(more));
-        return RelayProcess.java(ConnectionsContestant.class, arguments.toArray());
+    private static RelayProcess java(Object... arguments) throws IOException {
+        return RelayProcess.java(ConnectionsContestant.class, arguments);
     }
 
     static void run(String[] args) throws Exception {
-        ConnectionsComparison comparison = new ConnectionsComparison(args);
+        Options options = Options.of(args, "--rounds", "--seconds", "--count", "--bytes", "--only");
         if (Twin.compile("load", Json.FOLDER).isEmpty()) {
             throw new IOException("the requests come from a C program, which needs gcc");
         }
-        System.out.println(Machine.describe());
-        for (int count : comparison.counts) {
-            int possible = possible(count);
-            for (int size : comparison.sizes) {
-                comparison.compare(possible, size);
-            }
-        }
-        System.out.println("""
-                Median (least–most) of the rounds, which alternate. Latency in microseconds, from a request's first byte to the answer's last;
-                CPU is the relay's, in microseconds for a request and its answer; load: the part of a processor that the program took which
-                sends and answers. Where it is near 1.00, it is what limits the speed. Memory: resident memory of the relay's process
-                with the connections, less that before the first, divided; the same for descriptors, two of which are the connection's own.
-                All rounds: %s""".formatted(comparison.figures.write("connections")));
+        new ConnectionsComparison(args, options).measure();
     }
 
-    // The program that sends and answers needs two for each connection, and has room for 65,536.
-    private static int possible(int asked) throws IOException {
+    private void measure() throws Exception {
+        for (int count : COUNTS) {
+            if (options.number("--count", count) == count) {
+                compare(count);
+            }
+        }
+        if (options.has("--count") && comparison.rows().isEmpty()) {
+            compare(options.number("--count", 0));
+        }
+        comparison.note(
+                "Latency in microseconds, from a request's first byte to the answer's last. CPU is the relay's, in microseconds for a"
+                        + " request and its answer. Load: the part of a processor that those took who send and answer; beside one relay it is"
+                        + " what limits the speed where it is near 1.");
+        comparison.note(
+                "Memory: resident memory of the relay's processes with the connections, less that before, divided; the same for"
+                        + " descriptors, two of which are the connection's own. The kernel's memory for pipes and sockets is not in it.");
+        comparison.finish();
+    }
+
+    private static int processes(int count) throws IOException {
         int limit = Files.readAllLines(Path.of("/proc/self/limits")).stream()
                 .filter(line -> line.startsWith("Max open files"))
                 .map(line -> line.split(" +")[4])
                 .mapToInt(hard -> hard.equals("unlimited") ? Integer.MAX_VALUE : Integer.parseInt(hard))
                 .findFirst()
                 .orElse(Integer.MAX_VALUE);
-        int possible = (Math.min(limit, 1 << 16) - RESERVE) / DESCRIPTORS;
-        if (asked > possible) {
-            System.out.printf(
-                    "REDUCED: %d connections instead of %d, because a process may have %d descriptors (ulimit -Hn)%n",
-                    possible, asked, limit);
-        }
-        return Math.min(asked, possible);
+        // The program that sends and answers has room for 65,536.
+        return Math.ceilDiv(count, (Math.min(limit, 1 << 16) - RESERVE) / DESCRIPTORS);
     }
 
-    private void compare(int count, int size) throws Exception {
-        int upstream = RelayProcess.freePort();
-        Map<String, RelayProcess> relays = new LinkedHashMap<>();
+    private void compare(int count) throws Exception {
+        int processes = processes(count);
+        int each = Math.ceilDiv(count, processes);
+        int atOnce = Math.ceilDiv(Math.min(count, MOST_AT_ONCE), processes);
+        System.out.println(count + " connections");
+        if (processes > 1) {
+            comparison.note(
+                    "%,d connections are divided over %d relays of the same kind, and as many processes that send and answer: %,d for"
+                                    .formatted(processes * each, processes, each)
+                            + " each, of which %d have a request under way. One process may not have the descriptors for all."
+                                    .formatted(atOnce));
+        }
+        Map<String, RelayFleet> fleets = new LinkedHashMap<>();
         try {
             for (Map.Entry<String, Starter> starter : starters.entrySet()) {
+                start(starter.getKey(), starter.getValue(), fleets, count, processes, each, atOnce);
+            }
+            for (int size : SIZES) {
+                if (options.number("--bytes", size) == size) {
+                    compare(fleets, count, size);
+                }
+            }
+        } finally {
+            for (RelayFleet fleet : fleets.values()) {
+                fleet.close();
+            }
+        }
+    }
+
+    private void start(
+            String name,
+            Starter starter,
+            Map<String, RelayFleet> fleets,
+            int count,
+            int processes,
+            int each,
+            int atOnce)
+            throws IOException {
+        RelayFleet fleet = null;
+        try {
+            fleet = new RelayFleet(starter, processes, each);
+            fleet.connect(each, atOnce, SIZES[0]);
+            fleets.put(name, fleet);
+        } catch (Exception e) {
+            skip(name, count, e);
+            if (fleet != null) {
+                fleet.close();
+            }
+        }
+    }
+
+    private void skip(String name, int count, Exception e) {
+        comparison.skip(name + " with " + count + " connections", e.getMessage());
+    }
+
+    private void compare(Map<String, RelayFleet> fleets, int count, int size) throws IOException {
+        String row = String.format("%,d × %s", count, Comparison.size(size));
+        Map<String, double[]> kept = new LinkedHashMap<>();
+        // The first round does not count but for memory: the compilers do most of their work in it.
+        for (int round = 0; round <= options.number("--rounds", 5); round++) {
+            for (String name : List.copyOf(fleets.keySet())) {
+                RelayFleet fleet = fleets.get(name);
                 try {
-                    relays.put(starter.getKey(), starter.getValue().start(upstream, count));
-                } catch (IOException e) {
-                    System.out.println("SKIPPED " + starter.getKey() + ": " + e.getMessage());
-                }
-            }
-            // The first round does not count but for memory: the compilers do most of their work in it.
-            for (int round = 0; round <= rounds; round++) {
-                for (String name : List.copyOf(relays.keySet())) {
-                    try {
-                        load(row(name, count, size), relays.get(name), upstream, count, size, round == 0);
-                    } catch (IOException e) {
-                        System.out.println("SKIPPED " + name + ": " + e.getMessage());
-                        relays.remove(name).close();
+                    if (round == 0) {
+                        fleet.run(size, WARM_UP_SECONDS);
+                        kept.put(name, kept(fleet, count));
+                    } else {
+                        sample(row, name, fleet, size, round == 1 ? kept.get(name) : new double[0]);
                     }
+                } catch (IOException e) {
+                    skip(name, count, e);
+                    fleets.remove(name).close();
                 }
-            }
-        } finally {
-            for (RelayProcess relay : relays.values()) {
-                relay.close();
+                System.out.print('.');
+                System.out.flush();
             }
         }
-        print(count, size);
+        System.out.println(" " + row);
     }
 
-    private void load(String row, RelayProcess relay, int upstream, int count, int size, boolean first)
-            throws IOException, InterruptedException {
-        if (first) {
-            // What a relay loads and keeps for its first connection is no cost of the others.
-            visit(row, relay, upstream, 1, size, 0.2, false);
+    /** Memory in KiB, and descriptors, of each connection. */
+    private static double[] kept(RelayFleet fleet, int count) throws IOException {
+        return count < FEWEST_FOR_MEMORY
+                ? new double[0]
+                : new double[] {fleet.residentKibMore() / count, fleet.descriptorsMore() / count};
+    }
+
+    private void sample(String row, String name, RelayFleet fleet, int size, double... kept) throws IOException {
+        double before = fleet.cpuSeconds();
+        Result result = fleet.run(size, Double.parseDouble(options.text("--seconds", "1")));
+        double cpu = fleet.cpuSeconds() - before;
+        List<Double> figures = new ArrayList<>(List.of(
+                result.requests() / result.seconds(),
+                result.percentile(0.5),
+                result.percentile(0.99),
+                result.percentile(0.999),
+                cpu * 1e6 / result.requests(),
+                result.cpuSeconds() / result.seconds()));
+        for (double figure : kept) {
+            figures.add(figure);
         }
-        double resident = relay.residentKib();
-        double descriptors = relay.descriptors();
-        visit(row, relay, upstream, count, size, seconds, !first);
-        if (first && count >= FEWEST_FOR_MEMORY) {
-            figures.add(row, "KiB", (residentWith - resident) / count);
-            figures.add(row, "descriptors", (descriptorsWith - descriptors) / count);
-        }
-    }
-
-    private double residentWith;
-    private double descriptorsWith;
-
-    private void visit(
-            String row, RelayProcess relay, int upstream, int count, int size, double duration, boolean counts)
-            throws IOException, InterruptedException {
-        Process load = new ProcessBuilder(
-                        Json.FOLDER.resolve("load").toString(),
-                        Integer.toString(upstream),
-                        Integer.toString(relay.port),
-                        Integer.toString(count),
-                        Integer.toString(Math.min(count, MOST_AT_ONCE)),
-                        Integer.toString(size),
-                        Double.toString(duration))
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        try (BufferedReader said = load.inputReader();
-                Writer word = load.outputWriter()) {
-            line(said, relay);
-            double before = relay.cpuSeconds();
-            word.append('\n').flush();
-            String[] results = line(said, relay).split(" ");
-            double cpu = relay.cpuSeconds() - before;
-            residentWith = relay.residentKib();
-            descriptorsWith = relay.descriptors();
-            word.append('\n').flush();
-            said.readLine(); // it ends when the relay has closed all
-            double requests = Double.parseDouble(results[0]);
-            double took = Double.parseDouble(results[1]);
-            if (counts) {
-                figures.add(row, "requests/s", requests / took);
-                figures.add(row, "p50", Double.parseDouble(results[2]));
-                figures.add(row, "p99", Double.parseDouble(results[3]));
-                figures.add(row, "p99.9", Double.parseDouble(results[4]));
-                figures.add(row, "cpu", cpu * 1e6 / requests);
-                figures.add(row, "load", Double.parseDouble(results[6]) / took);
-            }
-        } finally {
-            load.destroy();
-            load.waitFor();
-        }
-    }
-
-    private static String line(BufferedReader from, RelayProcess relay) throws IOException {
-        String line = from.readLine();
-        if (line == null) {
-            throw new IOException(relay.isAlive() ? "the requests failed" : "it ended");
-        }
-        return line;
-    }
-
-    private static String row(String name, int count, int size) {
-        return count + " × " + size + ", " + name;
-    }
-
-    private void print(int count, int size) {
-        System.out.printf(
-                "%n%d connections, %d requests of %d bytes at once, %d rounds of %.1f s%n",
-                count, Math.min(count, MOST_AT_ONCE), size, rounds, seconds);
-        System.out.printf(
-                Locale.ROOT, ROW, "", "requests/s", "p50", "p99", "p99.9", "CPU", "load", "KiB/conn.", "fds/c.");
-        for (String name : starters.keySet()) {
-            String row = row(name, count, size);
-            System.out.printf(
-                    Locale.ROOT,
-                    ROW,
-                    name,
-                    figures.range(row, "requests/s", "%.0f"),
-                    figures.range(row, "p50", "%.0f"),
-                    figures.range(row, "p99", "%.0f"),
-                    figures.range(row, "p99.9", "%.0f"),
-                    figures.range(row, "cpu", "%.1f"),
-                    two(row, "load"),
-                    two(row, "KiB"),
-                    two(row, "descriptors"));
-        }
-    }
-
-    private String two(String row, String figure) {
-        double median = figures.median(row, figure);
-        return Double.isNaN(median) ? "–" : String.format(Locale.ROOT, "%.2f", median);
+        comparison.add(
+                row, name, figures.stream().mapToDouble(Double::doubleValue).toArray());
     }
 }

@@ -1,6 +1,8 @@
 package io.sluice.bench;
 
+import io.sluice.flow.PipePool;
 import io.sluice.flow.Relay;
+import io.sluice.flow.RelayOptions;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -17,6 +19,7 @@ import java.util.Queue;
 /** A program that relays many connections to a port of this machine in one of several ways, and prints the port it listens on. */
 final class ConnectionsContestant {
     private static final int BACKLOG = 1024;
+    private static final int PIPE = 1 << 20;
 
     /** Relays between two connections until both ways have ended. */
     private interface Way {
@@ -25,7 +28,7 @@ final class ConnectionsContestant {
 
     private ConnectionsContestant() {}
 
-    /** Arguments: the way, the port to connect to, and for the copying way the bytes of a buffer. */
+    /** Arguments: the way, the port to connect to, and for the copying way the bytes of a buffer, for that with a pool its idle pipes. */
     public static void main(String[] args) throws Exception {
         SocketAddress upstream = new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(args[1]));
         ServerSocketChannel listener =
@@ -35,11 +38,26 @@ final class ConnectionsContestant {
             case "sluice-virtual" ->
                 onVirtualThreads(
                         listener, upstream, (a, b) -> Relay.between(a, b).run());
+            case "sluice-pool" -> {
+                RelayOptions options = RelayOptions.DEFAULT.pool(pool(Integer.parseInt(args[2])));
+                onVirtualThreads(
+                        listener,
+                        upstream,
+                        (a, b) -> Relay.between(a, b, options).run());
+            }
             case "sluice-loop" -> new Loop(listener, upstream).run();
             case "nio-virtual" ->
                 onVirtualThreads(listener, upstream, (a, b) -> copyBothWays(a, b, Integer.parseInt(args[2])));
             default -> throw new IllegalArgumentException(args[0]);
         }
+    }
+
+    private static PipePool pool(int idle) throws IOException {
+        PipePool pool = PipePool.of(Math.max(1, idle), PIPE);
+        if (idle == 0) {
+            pool.close(); // it goes on, and keeps none
+        }
+        return pool;
     }
 
     private static void onVirtualThreads(ServerSocketChannel listener, SocketAddress upstream, Way way)

@@ -40,6 +40,18 @@ final class Ends implements AutoCloseable {
         return pipe;
     }
 
+    /** The same, with the end of the stream behind them. */
+    Pipe endingPipe(int capacity, long bytes) throws IOException {
+        Pipe pipe = own(Pipe.open());
+        pipe.capacity(capacity);
+        start(() -> {
+            give(pipe.sink(), bytes);
+            pipe.sink().close();
+            return bytes;
+        });
+        return pipe;
+    }
+
     Pipe drainedPipe(int capacity, long bytes) throws IOException {
         Pipe pipe = own(Pipe.open());
         pipe.capacity(capacity);
@@ -85,12 +97,16 @@ final class Ends implements AutoCloseable {
 
     private void feed(WritableByteChannel to, long bytes) {
         start(() -> {
-            ByteBuffer block = ByteBuffer.allocateDirect(BLOCK);
-            for (long left = bytes; left > 0; ) {
-                left -= to.write(block.clear().limit((int) Math.min(BLOCK, left)));
-            }
+            give(to, bytes);
             return bytes;
         });
+    }
+
+    private static void give(WritableByteChannel to, long bytes) throws IOException {
+        ByteBuffer block = ByteBuffer.allocateDirect(BLOCK);
+        for (long left = bytes; left > 0; ) {
+            left -= to.write(block.clear().limit((int) Math.min(BLOCK, left)));
+        }
     }
 
     private void drain(ReadableByteChannel from, long bytes) {

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -14,13 +13,12 @@ import java.util.concurrent.TimeUnit;
  * <n>] [--pause <µs>]}. The peer answers at once, or after a pause in which whoever waits falls asleep.
  */
 final class LatencyComparison {
-    private static final String ROW = "%-44s %-22s %-22s %-24s %-22s %-20s%n";
     private static final double MICRO = 1000;
 
     /** A trip with a pause takes some ten times as long. */
     private static final int PAUSED_PART = 10;
 
-    private static final String C = "C, pipes, poll and read";
+    private static final String C = "C, pipes: poll, read";
 
     private interface Opener {
         PingPong open() throws IOException;
@@ -29,96 +27,71 @@ final class LatencyComparison {
     private record Way(Opener opener, boolean virtual) {}
 
     private final Map<String, Way> ways = new LinkedHashMap<>();
-    private final Figures figures = new Figures();
+    private final Comparison comparison;
     private final Optional<Twin> twin;
 
-    private LatencyComparison() throws IOException, InterruptedException {
-        enter("Sluice PipeSource", PingPong::sluicePipes);
+    private LatencyComparison(Comparison comparison) throws IOException, InterruptedException {
+        this.comparison = comparison;
+        ways.put("Sluice, virtual thread: yields, parks", new Way(PingPong::sluicePipes, true));
+        ways.put("virtual thread: parks at once", new Way(PingPong::sluicePipesAtOnce, true));
+        ways.put("virtual thread: polls, holding its carrier", new Way(PingPong::sluicePipesPolled, true));
+        ways.put("Sluice, platform thread: spins, polls", new Way(PingPong::sluicePipes, false));
+        ways.put("platform thread: polls at once", new Way(PingPong::sluicePipesAtOnce, false));
         enter("java.nio Pipe", PingPong::nioPipes);
         enter("java.nio SocketChannel", PingPong::nioSocket);
         twin = Twin.compile("pingpong", Json.FOLDER);
     }
 
     private void enter(String name, Opener opener) {
-        ways.put(name + ", platform thread", new Way(opener, false));
         ways.put(name + ", virtual thread", new Way(opener, true));
+        ways.put(name + ", platform thread", new Way(opener, false));
     }
 
     static void run(String[] args) throws Exception {
-        int rounds = 5;
-        int trips = 20_000;
-        long pause = 300;
-        for (int i = 1; i < args.length; i++) {
-            switch (args[i]) {
-                case "--rounds" -> rounds = Integer.parseInt(args[++i]);
-                case "--trips" -> trips = Integer.parseInt(args[++i]);
-                case "--pause" -> pause = Long.parseLong(args[++i]);
-                default -> throw new IllegalArgumentException("no argument of the latencies: " + args[i]);
-            }
-        }
-        System.out.println(Machine.describe());
-        LatencyComparison comparison = new LatencyComparison();
-        comparison.measure(rounds, trips, 0);
-        comparison.measure(rounds, Math.max(1, trips / PAUSED_PART), pause);
-        System.out.println("""
-
-                Microseconds, median (least–most) of the rounds, which alternate. Waking: from the peer's call that gives the byte to
-                the return of the call that waited for it. Trip: there and back, without the pause. CPU: of all threads but the peer's,
-                for a trip; for virtual threads that includes whoever polls for them. The peer spins: it never has to be woken to
-                answer, and keeps one processor from sleeping.
-                All rounds: %s""".formatted(comparison.figures.write("latency")));
+        Options options = Options.of(args, "--rounds", "--trips", "--pause");
+        int rounds = options.number("--rounds", 5);
+        int trips = options.number("--trips", 20_000);
+        Comparison comparison = Comparison.of(
+                "latency",
+                "How soon does a thread that waits for a byte have it, and what does waiting take?",
+                args,
+                "waking, p50 µs",
+                "p99",
+                "p99.9",
+                "trip, p50",
+                "CPU µs");
+        LatencyComparison latency = new LatencyComparison(comparison);
+        latency.measure(rounds, trips, 0);
+        latency.measure(rounds, Math.max(1, trips / PAUSED_PART), options.number("--pause", 300));
+        comparison.note(
+                "Waking: from the peer's call that gives the byte to the return of the call that waited for it. Trip: there and back,"
+                        + " without the pause. CPU: of all threads but the peer's, for a trip; for virtual threads that includes whoever polls for"
+                        + " them. The peer spins: it never has to be woken to answer, and keeps one processor from sleeping.");
+        comparison.finish();
     }
 
     private void measure(int rounds, int trips, long pauseMicros) throws Exception {
-        String when = pauseMicros == 0 ? "at once" : "after " + pauseMicros + " µs";
+        String row = pauseMicros == 0 ? "the answer comes at once" : "after " + pauseMicros + " µs";
+        System.out.print(row + " ");
         // A round before those that count, for the compilers.
         for (int round = 0; round <= rounds; round++) {
             for (Map.Entry<String, Way> way : ways.entrySet()) {
                 double[] result = inJava(way.getValue(), trips, pauseMicros);
                 if (round > 0) {
-                    add(row(way.getKey(), when), result);
+                    comparison.add(row, way.getKey(), result);
                 }
             }
             if (twin.isPresent() && round > 0) {
                 List<Double> printed = twin.get().run(trips, pauseMicros);
-                add(
-                        row(C, when),
+                comparison.add(
+                        row,
+                        C,
                         printed.stream().mapToDouble(Double::doubleValue).toArray());
             }
+            System.out.print('.');
+            System.out.flush();
         }
-        System.out.printf("%nThe answer comes %s, %d trips in each of %d rounds%n", when, trips, rounds);
-        System.out.printf(ROW, "", "waking, p50", "p99", "p99.9", "trip, p50", "CPU");
-        for (String way : ways.keySet()) {
-            print(way, when);
-        }
-        if (twin.isPresent()) {
-            print(C, when);
-        }
-    }
-
-    private static String row(String way, String when) {
-        return way + ", " + when;
-    }
-
-    private void print(String way, String when) {
-        String row = row(way, when);
-        System.out.printf(
-                Locale.ROOT,
-                ROW,
-                way,
-                figures.range(row, "p50", "%.1f"),
-                figures.range(row, "p99", "%.1f"),
-                figures.range(row, "p99.9", "%.1f"),
-                figures.range(row, "trip", "%.1f"),
-                figures.range(row, "cpu", "%.1f"));
-    }
-
-    private void add(String row, double... result) {
-        figures.add(row, "p50", result[0]);
-        figures.add(row, "p99", result[1]);
-        figures.add(row, "p99.9", result[2]);
-        figures.add(row, "trip", result[3]);
-        figures.add(row, "cpu", result[4]);
+        System.out.println();
     }
 
     /** Percentiles of waking, the median trip, and processor time for one, all in microseconds. */

@@ -39,7 +39,7 @@ final class Machine {
 
     private Machine() {}
 
-    /** In one line, with how busy it is. */
+    /** In one line, with how busy it is and how TCP paces what it sends, which decides what a send costs. */
     static String describe() throws IOException {
         String model = value(Path.of("/proc/cpuinfo"), "model name").orElse(System.getProperty("os.arch"));
         return String.join(
@@ -47,6 +47,9 @@ final class Machine {
                 "Linux " + System.getProperty("os.version"),
                 Runtime.getRuntime().availableProcessors() + " × " + model,
                 System.getProperty("java.vm.name") + " " + Runtime.version(),
+                "TCP "
+                        + Files.readString(Path.of("/proc/sys/net/ipv4/tcp_congestion_control"))
+                                .strip(),
                 "load " + Files.readString(Path.of("/proc/loadavg")).split(" ")[0]);
     }
 

@@ -26,6 +26,9 @@ enum Operation {
     /** What a call costs. */
     static final Set<Operation> CALLS = EnumSet.range(SPLICE_BLOCKED, OPEN_CLOSE_SINGLE);
 
+    /** Those that were promised to cost little more than in C, and to allocate nothing. */
+    static final Set<Operation> PROMISED = EnumSet.range(SPLICE_BLOCKED, TEE_DRAIN);
+
     /** What lending costs on top of its calls. */
     static final Set<Operation> LENDING = EnumSet.range(LEND_PAGE_EXACT, LEND_PAGES_READ);
 

@@ -1,15 +1,14 @@
 package io.sluice.bench;
 
-import io.sluice.bench.Measurements.Caller;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.openjdk.jmh.profile.GCProfiler;
 import org.openjdk.jmh.results.BenchmarkResult;
 import org.openjdk.jmh.results.IterationResult;
-import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -19,66 +18,98 @@ import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
- * What Java adds to a call: the benchmarks in turn with the same loops in C, several rounds of them, in one table.
+ * What Java adds to a call: the benchmarks in turn with the same loops in C, several rounds of them. With {@code --lending} in the place of
+ * {@code --overhead}: what the lifetime of lent memory adds to the calls that lend it and take it out.
  *
- * <p>Arguments: {@code --rounds <n>}, 5 unless given; {@code --virtual} to have virtual threads make the calls; and {@code --lending} to
- * compare lending memory instead, where what the API adds is not calls but the lifetime of what is lent.
+ * <p>Arguments: {@code --rounds <n>}, 5 unless given, and {@code --virtual} to have virtual threads make the calls.
  */
 final class Overhead {
-    private static final Path FOLDER = Json.FOLDER;
+    private static final String API = "Java, API";
+    private static final String SYSCALLS = "Java, system calls";
+    private static final String C = "C, two threads";
+    private static final String C_ALONE = "C, one thread";
+
+    /** Nanoseconds that the API may take more than C does for a call, and those that a loan may more than its calls. */
+    private static final double MOST_FOR_A_CALL = 30;
+
+    private static final double MOST_FOR_A_LOAN = 150;
+    private static final double MOST_BYTES_OF_A_LOAN = 256;
+    private static final String BYTES = "B/op";
     private static final int WARM_UPS = 3;
     private static final long WARM_UP_MILLIS = 150;
 
     /** Many and short, so that some are free of whatever else the machine does. */
-    private static final int SAMPLES = 30;
+    private static final int SAMPLES = 20;
 
     private static final long SAMPLE_MILLIS = 15;
 
-    private Overhead() {}
+    private final boolean lending;
+    private final boolean virtual;
+    private final Comparison comparison;
+
+    private Overhead(String[] args, boolean virtual) throws IOException {
+        this.lending = args[0].equals("--lending");
+        this.virtual = virtual;
+        String unit = lending ? "ns" : "ns per call";
+        comparison = Comparison.of(
+                args[0].substring(2) + (virtual ? "-virtual" : ""),
+                lending ? "What does lending memory add to its calls?" : "What does a call cost in Java, and in C?",
+                args,
+                Relation.DIFFERENCE,
+                unit,
+                unit + " in the middle",
+                BYTES);
+    }
 
     static void run(String[] args) throws IOException, InterruptedException, RunnerException {
-        int rounds = 5;
-        boolean virtual = false;
-        boolean lending = false;
-        for (int i = 0; i < args.length; i++) {
-            switch (args[i]) {
-                case "--overhead" -> {}
-                case "--rounds" -> rounds = Integer.parseInt(args[++i]);
-                case "--virtual" -> virtual = true;
-                case "--lending" -> lending = true;
-                default -> throw new IllegalArgumentException("no argument of the comparison: " + args[i]);
-            }
-        }
-        String machine = Machine.describe() + (virtual ? ", virtual threads" : "");
-        System.out.println(machine);
-        Optional<Twin> twin = Twin.compile("twin", FOLDER);
-        Measurements measured = new Measurements();
+        Options options = Options.of(args, "--rounds", "--virtual");
+        new Overhead(args, options.has("--virtual")).measure(options.number("--rounds", 5));
+    }
+
+    private void measure(int rounds) throws IOException, InterruptedException, RunnerException {
+        Set<Operation> operations = lending ? Operation.LENDING : Operation.CALLS;
+        Optional<Twin> twin = Twin.compile("twin", Json.FOLDER);
         for (int round = 1; round <= rounds; round++) {
             System.out.print("round " + round + " of " + rounds + " ");
-            for (Operation operation : lending ? Operation.LENDING : Operation.CALLS) {
+            for (Operation operation : operations) {
                 System.out.print('.');
                 System.out.flush();
+                inJava(operation, "Api", API);
+                inJava(operation, "Syscall", SYSCALLS);
                 if (twin.isPresent()) {
-                    measured.add(operation, Caller.C_ALONE, inC(twin.get(), operation, 0), List.of());
-                    measured.add(operation, Caller.C, inC(twin.get(), operation, 1), List.of());
+                    add(operation, C, inC(twin.get(), operation, 1), Double.NaN);
+                    add(operation, C_ALONE, inC(twin.get(), operation, 0), Double.NaN);
                 }
-                inJava(operation, "Syscall", virtual, measured, Caller.SYSCALL);
-                inJava(operation, "Api", virtual, measured, Caller.API);
             }
             System.out.println();
         }
-        String name = (lending ? "lending" : "overhead") + (virtual ? "-virtual" : "");
-        measured.write(name, machine);
-        System.out.println();
-        System.out.println(
-                lending ? measured.perOperation().text() : measured.perCall().text());
-        System.out.println("""
-                Median (least – most), in nanoseconds per operation. The differences are per %s: that of the medians,
-                taken within each round, and that of the least. On a busy machine only the least mean something; nothing is
-                pinned to a CPU. A JVM always has several threads. With a second one, idle as it may be, the kernel takes and
-                drops a reference on every file of a call, which a process with one thread is spared; so Java is compared with
-                C in two threads.
-                All samples: %s""".formatted(lending ? "operation" : "system call", Json.file(name)));
+        operations.forEach(this::promise);
+        comparison.note(
+                "Of each round's %d samples of %d ms the least counts, because what else the machine does only ever adds; behind it"
+                                .formatted(SAMPLES, SAMPLE_MILLIS)
+                        + " the sample in the middle, and what JMH's gc profiler saw allocated.");
+        comparison.finish();
+    }
+
+    private void promise(Operation operation) {
+        String row = row(operation);
+        if (lending) {
+            comparison.atMost(row, SYSCALLS, MOST_FOR_A_LOAN);
+            comparison.itselfAtMost(row, API, MOST_BYTES_OF_A_LOAN, BYTES);
+        } else if (Operation.PROMISED.contains(operation)) {
+            comparison.atMost(row, C, MOST_FOR_A_CALL);
+            comparison.itselfAtMost(row, API, 0, BYTES);
+        }
+    }
+
+    private String row(Operation operation) {
+        return operation.words + (lending ? "" : " (calls: " + operation.calls + ")");
+    }
+
+    private void add(Operation operation, String contestant, List<Double> nanos, double bytes) {
+        double part = lending ? 1 : operation.calls;
+        comparison.add(
+                row(operation), contestant, Collections.min(nanos) / part, Measurements.median(nanos) / part, bytes);
     }
 
     private static List<Double> inC(Twin twin, Operation operation, int idleThreads)
@@ -86,9 +117,7 @@ final class Overhead {
         return twin.run(operation.name, idleThreads, SAMPLES, SAMPLE_MILLIS);
     }
 
-    private static void inJava(
-            Operation operation, String variant, boolean virtual, Measurements measured, Caller caller)
-            throws RunnerException {
+    private void inJava(Operation operation, String variant, String contestant) throws RunnerException {
         ChainedOptionsBuilder options = new OptionsBuilder()
                 .include(operation.pattern(variant))
                 .forks(1)
@@ -108,13 +137,13 @@ final class Overhead {
             for (BenchmarkResult fork : run.getBenchmarkResults()) {
                 for (IterationResult iteration : fork.getIterationResults()) {
                     nanos.add(iteration.getPrimaryResult().getScore());
-                    Result<?> allocated = iteration.getSecondaryResults().get("gc.alloc.rate.norm");
-                    if (allocated != null) {
-                        bytes.add(allocated.getScore());
-                    }
+                    bytes.add(iteration
+                            .getSecondaryResults()
+                            .get("gc.alloc.rate.norm")
+                            .getScore());
                 }
             }
         }
-        measured.add(operation, caller, nanos, bytes);
+        add(operation, contestant, nanos, Measurements.median(bytes));
     }
 }

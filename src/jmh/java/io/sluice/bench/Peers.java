@@ -19,7 +19,8 @@ final class Peers implements AutoCloseable {
 
     private final String program;
     private final List<Process> running = new ArrayList<>();
-    private int port;
+    private SocketAddress discarding;
+    private SocketAddress reading;
 
     Peers(Path folder) throws IOException, InterruptedException {
         program = folder.resolve("sink").toAbsolutePath().toString();
@@ -45,20 +46,32 @@ final class Peers implements AutoCloseable {
 
     /** A connection to a process that throws away what it receives. */
     SocketChannel connection() throws IOException {
-        if (port == 0) {
-            port = Integer.parseInt(listening("listen"));
+        if (discarding == null) {
+            discarding = tcp("listen");
         }
-        return SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+        return SocketChannel.open(discarding);
+    }
+
+    /** A connection to a process that reads what it receives. */
+    SocketChannel reader() throws IOException {
+        if (reading == null) {
+            reading = receiver();
+        }
+        return SocketChannel.open(reading);
     }
 
     /** The address of a process that reads what it receives over TCP, and then answers with a line that says how many bytes it was. */
     SocketAddress receiver() throws IOException {
-        return new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(listening("receive")));
+        return tcp("receive");
     }
 
     /** As {@link #receiver()}, at the path of a Unix socket. */
     SocketAddress receiver(Path at) throws IOException {
         return UnixDomainSocketAddress.of(listening("receive", at.toString()));
+    }
+
+    private SocketAddress tcp(String way) throws IOException {
+        return new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(listening(way)));
     }
 
     private String listening(String... arguments) throws IOException {

@@ -2,6 +2,10 @@ package io.sluice.bench;
 
 import io.sluice.Fd;
 import io.sluice.Pipe;
+import io.sluice.PipeSource;
+import io.sluice.internal.FdAccess;
+import io.sluice.internal.WaitCalls;
+import io.sluice.internal.ffi.Linux;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -39,14 +43,50 @@ final class PingPong implements AutoCloseable {
         this.owned = owned;
     }
 
+    /** What to do when there is no byte yet. */
+    private interface Wait {
+        void await(PipeSource source) throws IOException;
+    }
+
+    /** As the library waits. */
     static PingPong sluicePipes() throws IOException {
+        MemorySegment one = Arena.ofAuto().allocate(1);
+        return sluicePipes(source -> source.read(one));
+    }
+
+    /** As the library waits when it does not try again first: a virtual thread parks, and another polls for it. */
+    static PingPong sluicePipesAtOnce() throws IOException {
+        return waitingPipes(source -> FdAccess.get().await(source, null, Long.MAX_VALUE));
+    }
+
+    /** In poll(2), which a virtual thread's carrier is held by. */
+    static PingPong sluicePipesPolled() throws IOException {
+        return waitingPipes(source -> WaitCalls.poll(source.number(), Linux.POLLIN(), -1, 0, -1));
+    }
+
+    private static PingPong waitingPipes(Wait wait) throws IOException {
+        MemorySegment one = Arena.ofAuto().allocate(1);
+        return sluicePipes(source -> {
+            long n;
+            while ((n = source.tryRead(one)) == 0) {
+                wait.await(source);
+            }
+            return n;
+        });
+    }
+
+    private interface Read {
+        long read(PipeSource source) throws IOException;
+    }
+
+    private static PingPong sluicePipes(Read read) throws IOException {
         Pipe there = Pipe.open();
         Pipe back = Pipe.open();
         MemorySegment one = Arena.ofAuto().allocate(1);
         return new PingPong(
                 () -> {
                     one(there.sink().write(one));
-                    one(back.source().read(one));
+                    one(read.read(back.source()));
                 },
                 there.source().number(),
                 back.sink().number(),

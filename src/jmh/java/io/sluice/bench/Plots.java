@@ -27,7 +27,21 @@ import org.knowm.xchart.style.Styler.LegendPosition;
 /** Medians of a comparison's first unit as an SVG picture, on whatever ground it is shown. */
 final class Plots {
     /** From one size to the next, over some powers of ten. */
-    private static final Set<String> LINES = Set.of("httpterm", "gather");
+    private static final Set<String> LINES = Set.of("httpterm", "gather", "capacity");
+
+    /** Their tables say it all, or more than a picture can hold. */
+    private static final Set<String> NONE = Set.of(
+            "transfer",
+            "overhead",
+            "lending",
+            "crossover",
+            "resolve",
+            "latency",
+            "scaling",
+            "masterpipe",
+            "connections",
+            "counts",
+            "send");
 
     private static final int WIDTH = 840;
     private static final int HEIGHT = 400;
@@ -45,7 +59,14 @@ final class Plots {
 
     // Each stands out from white as well as from black.
     private static final Color[] COLOURS = {
-        new Color(0x2A7DE1), new Color(0xE0701A), new Color(0x2E9E5B), new Color(0xB05BC4), new Color(0x8A8A8A)
+        new Color(0x2A7DE1),
+        new Color(0xE0701A),
+        new Color(0x2E9E5B),
+        new Color(0xB05BC4),
+        new Color(0x8A8A8A),
+        new Color(0xC9A227),
+        new Color(0xD6456B),
+        new Color(0x2AA9B8)
     };
     private static final Color INK = new Color(0x808890);
     private static final Color GRID = new Color(0x80, 0x88, 0x90, 0x50);
@@ -72,9 +93,12 @@ final class Plots {
                 DIGITS.matcher(bytes.toString(StandardCharsets.UTF_8)).replaceAll("$1"));
     }
 
+    static boolean has(Comparison comparison) {
+        return !NONE.contains(comparison.name());
+    }
+
     private boolean isLines() {
-        return LINES.contains(comparison.name())
-                || comparison.isLong() && comparison.rows().size() > 1;
+        return LINES.contains(comparison.name());
     }
 
     /** One below the other: the contestants where there is one row, else the rows and a bar for each contestant. */
@@ -156,6 +180,7 @@ final class Plots {
         style.setAxisTitleFont(FONT);
         style.setAxisTickMarksColor(INK);
         style.setSeriesColors(COLOURS);
+        style.setDecimalPattern("0.###");
         style.setChartTitleVisible(false);
     }
 }

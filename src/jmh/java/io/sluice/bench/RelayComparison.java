@@ -3,17 +3,13 @@ package io.sluice.bench;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
@@ -27,8 +23,6 @@ import java.util.concurrent.TimeUnit;
  * --rounds <n>}, {@code --mib <n>} sent in each, and {@code --only <part>} to compare only those whose names have that part with Sluice.
  */
 final class RelayComparison {
-    private static final Path FOLDER = Json.FOLDER;
-    private static final Path SOURCE = Path.of("src/jmh/java/io/sluice/bench/relay.c");
     private static final int BUFFER = 256 << 10;
     private static final int USUAL = 1 << 20;
     private static final long PATIENCE_SECONDS = 20;
@@ -37,21 +31,9 @@ final class RelayComparison {
     private static final int WARM_UPS = 2;
 
     private static final double GIB = 1 << 30;
-    private static final double TICKS = 100;
 
     /** A relay that runs. */
-    private record Contestant(String name, double target, Process process, int port) {
-        double cpuSeconds() throws IOException {
-            String stat = Files.readString(Path.of("/proc/" + process.pid() + "/stat"));
-            String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
-            double ticks = 0;
-            // utime and stime, of itself and of the children it has waited for.
-            for (int i = 11; i <= 14; i++) {
-                ticks += Long.parseLong(fields[i]);
-            }
-            return ticks / TICKS;
-        }
-    }
+    private record Contestant(String name, double target, RelayProcess process) {}
 
     private record Sample(double cpu, double speed) {}
 
@@ -88,40 +70,42 @@ final class RelayComparison {
             }
             relays.measure(options.number("--rounds", 7), (long) options.number("--mib", 2048) << 20);
         } finally {
-            relays.contestants.forEach(contestant -> contestant.process.destroy());
+            relays.contestants.forEach(contestant -> contestant.process.close());
         }
     }
 
     private void enterAll() throws Exception {
-        Files.createDirectories(FOLDER);
         enterJava("Sluice", Double.NaN, "sluice", USUAL);
         enterJava("Sluice, virtual thread", Double.NaN, "sluice-virtual", USUAL);
-        enter("C, splice", 1.05, (name, target) -> twin(name, target, USUAL));
+        enter("C, splice", 1.05, () -> RelayProcess.twin(port(), USUAL));
         enterJava("java.nio, 64 KiB direct", 0.7, "nio", 64 << 10);
         enterJava("java.nio, 256 KiB direct", 0.7, "nio", 256 << 10);
         enterJava("InputStream.transferTo", 0.5, "stream", 0);
         enterJava("Netty epoll, copy", 1, "netty-copy", 0);
         enterJava("Netty epoll, spliceTo", 1, "netty-splice", 0);
-        enter("HAProxy, tcp, splice", 1, this::haproxy);
-        enter("socat", 1, this::socat);
+        enter("HAProxy, tcp, splice", 1, () -> RelayProcess.splicingHaproxy(port()));
+        enter("socat", 1, () -> RelayProcess.socat(port(), BUFFER));
     }
 
     private void enterCapacities() throws Exception {
-        Files.createDirectories(FOLDER);
         enterJava("Sluice, 1024 KiB", Double.NaN, "sluice", USUAL);
         for (int kib : new int[] {16, 64, 128, 256, 512}) {
             enterJava("Sluice, " + kib + " KiB", Double.NaN, "sluice", kib << 10);
         }
         for (int kib : new int[] {256, 1024}) {
-            enter("C, " + kib + " KiB", Double.NaN, (name, target) -> twin(name, target, kib << 10));
+            enter("C, " + kib + " KiB", Double.NaN, () -> RelayProcess.twin(port(), kib << 10));
         }
         enterJava("Sluice, virtual thread", Double.NaN, "sluice-virtual", USUAL);
         enterJava("Sluice, two virtual threads", Double.NaN, "sluice-two-threads", USUAL);
     }
 
     private interface Starter {
-        /** Starts the process, which prints its port unless it is given one. */
-        Contestant start(String name, double target) throws Exception;
+        RelayProcess start() throws Exception;
+    }
+
+    /** Of this program, which relays connect to. */
+    private int port() {
+        return server.socket().getLocalPort();
     }
 
     private void enter(String name, double target, Starter starter) {
@@ -129,7 +113,7 @@ final class RelayComparison {
             return;
         }
         try {
-            Contestant contestant = starter.start(name, target);
+            Contestant contestant = new Contestant(name, target, starter.start());
             contestants.add(contestant);
             transfer(contestant, 1 << 20);
         } catch (Exception e) {
@@ -142,103 +126,7 @@ final class RelayComparison {
     }
 
     private void enterJava(String name, double target, String way, int size) {
-        enter(
-                name,
-                target,
-                (n, t) -> printing(
-                        n,
-                        t,
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-XX:+IgnoreUnrecognizedVMOptions",
-                        "--sun-misc-unsafe-memory-access=allow",
-                        "-Dslf4j.internal.verbosity=ERROR",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        RelayContestant.class.getName(),
-                        way,
-                        Integer.toString(size),
-                        Integer.toString(server.socket().getLocalPort())));
-    }
-
-    private Contestant twin(String name, double target, int capacity) throws Exception {
-        Path program = FOLDER.resolve("relay").toAbsolutePath();
-        Process gcc = new ProcessBuilder("gcc", "-O2", "-pthread", "-o", program.toString(), SOURCE.toString())
-                .inheritIO()
-                .start();
-        if (gcc.waitFor() != 0) {
-            throw new IOException("gcc ended with " + gcc.exitValue());
-        }
-        return printing(
-                name,
-                target,
-                program.toString(),
-                Integer.toString(server.socket().getLocalPort()),
-                Integer.toString(capacity));
-    }
-
-    private Contestant haproxy(String name, double target) throws Exception {
-        int port = freePort();
-        Path configuration = Files.writeString(FOLDER.resolve("haproxy.cfg"), """
-                global
-                    nbthread 1
-                defaults
-                    mode tcp
-                    option splice-request
-                    option splice-response
-                    timeout connect 10s
-                    timeout client 60s
-                    timeout server 60s
-                listen relay
-                    bind 127.0.0.1:%d
-                    server sink 127.0.0.1:%d
-                """.formatted(
-                        port, server.socket().getLocalPort()));
-        return onPort(name, target, port, "haproxy", "-q", "-db", "-f", configuration.toString());
-    }
-
-    private Contestant socat(String name, double target) throws Exception {
-        int port = freePort();
-        return onPort(
-                name,
-                target,
-                port,
-                "socat",
-                "-b" + BUFFER,
-                "TCP-LISTEN:" + port + ",bind=127.0.0.1,fork,reuseaddr,nodelay",
-                "TCP:127.0.0.1:" + server.socket().getLocalPort() + ",nodelay");
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
-        }
-    }
-
-    private static Contestant printing(String name, double target, String... command) throws IOException {
-        Process process = new ProcessBuilder(command)
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        String port = process.inputReader().readLine();
-        if (port == null) {
-            throw new IOException("it did not start: " + command[0]);
-        }
-        return new Contestant(name, target, process, Integer.parseInt(port));
-    }
-
-    private static Contestant onPort(String name, double target, int port, String... command) throws Exception {
-        Process process = new ProcessBuilder(command).inheritIO().start();
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (process.isAlive() && System.nanoTime() < end && !listens(port)) {
-            Thread.sleep(10);
-        }
-        return new Contestant(name, target, process, port);
-    }
-
-    private static boolean listens(int port) throws IOException {
-        String local = String.format(Locale.ROOT, ":%04X ", port);
-        return Files.readAllLines(Path.of("/proc/net/tcp")).stream()
-                .anyMatch(line -> line.contains(local) && line.contains(" 0A "));
+        enter(name, target, () -> RelayProcess.java(List.of(), RelayContestant.class, way, size, port()));
     }
 
     /** Sends through a relay and receives behind it; returns seconds. */
@@ -249,8 +137,8 @@ final class RelayComparison {
         // The end of the stream follows when all has arrived: not every relay here hands on both at once.
         CountDownLatch arrived = new CountDownLatch(1);
         FutureTask<Long> sending = new FutureTask<>(() -> {
-            try (SocketChannel sender =
-                    SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), contestant.port))) {
+            try (SocketChannel sender = SocketChannel.open(
+                    new InetSocketAddress(InetAddress.getLoopbackAddress(), contestant.process.port))) {
                 ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER);
                 for (long left = bytes; left > 0; ) {
                     buffer.clear().limit((int) Math.min(BUFFER, left));
@@ -294,7 +182,7 @@ final class RelayComparison {
     private static void endAfterPatience(Contestant contestant) {
         try {
             Thread.sleep(TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
-            contestant.process.destroy();
+            contestant.process.close();
         } catch (InterruptedException e) {
             // The transfer is over.
         }
@@ -304,7 +192,7 @@ final class RelayComparison {
         for (int round = -WARM_UPS; round < rounds; round++) {
             System.out.print(round < 0 ? "warm-up " : "round " + (round + 1) + " of " + rounds + " ");
             for (Contestant contestant : List.copyOf(contestants)) {
-                double before = contestant.cpuSeconds();
+                double before = contestant.process.cpuSeconds();
                 double seconds;
                 try {
                     seconds = transfer(contestant, bytes);
@@ -318,7 +206,7 @@ final class RelayComparison {
                 }
                 // A child that has just ended counts once it was waited for.
                 Thread.sleep(50);
-                double cpu = contestant.cpuSeconds() - before;
+                double cpu = contestant.process.cpuSeconds() - before;
                 if (round >= 0) {
                     samples.computeIfAbsent(contestant, c -> new ArrayList<>())
                             .add(new Sample(cpu * GIB / bytes, bytes / GIB / seconds));

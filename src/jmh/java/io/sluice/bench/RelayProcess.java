@@ -28,37 +28,64 @@ final class RelayProcess implements AutoCloseable {
      * memory is what is kept rather than what was not yet collected.
      */
     static RelayProcess java(Class<?> program, Object... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-Xmn16m",
+        return java(List.of("-XX:+UseSerialGC", "-Xmn16m"), program, arguments);
+    }
+
+    /** The same, with the virtual machine's options for its heap. */
+    static RelayProcess java(List<String> heap, Class<?> program, Object... arguments) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(heap);
+        command.addAll(List.of(
+                "-XX:+IgnoreUnrecognizedVMOptions",
+                "-Dslf4j.internal.verbosity=ERROR",
                 "--sun-misc-unsafe-memory-access=allow",
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
                 System.getProperty("java.class.path"),
                 program.getName()));
         Stream.of(arguments).map(Object::toString).forEach(command::add);
+        return printing(command.toArray(String[]::new));
+    }
+
+    /** Starts the relay in C, which gives each connection a thread and two pipes of so many bytes. */
+    static RelayProcess twin(int upstream, int capacity) throws IOException, InterruptedException {
+        Path program = Twin.program("relay", Json.FOLDER);
+        return printing(program.toString(), Integer.toString(upstream), Integer.toString(capacity));
+    }
+
+    private static RelayProcess printing(String... command) throws IOException {
         Process process = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         String port = process.inputReader().readLine();
         if (port == null) {
-            throw new IOException(program.getSimpleName() + " did not start");
+            throw new IOException("it did not start: " + command[0]);
         }
         return new RelayProcess(process, Integer.parseInt(port));
     }
 
     /** Starts HAProxy with one thread, which copies or splices as it sees fit. */
     static RelayProcess haproxy(int upstream, int connections) throws Exception {
+        return haproxy(upstream, connections + 10, "option splice-auto");
+    }
+
+    /** Starts HAProxy with one thread, which splices both ways. */
+    static RelayProcess splicingHaproxy(int upstream) throws Exception {
+        return haproxy(upstream, 100, "option splice-request\n    option splice-response");
+    }
+
+    private static RelayProcess haproxy(int upstream, int most, String option) throws Exception {
         int port = freePort();
-        Path configuration = Files.writeString(Json.FOLDER.resolve("haproxy-connections.cfg"), """
+        Path configuration = Files.writeString(
+                Json.FOLDER.resolve("haproxy-" + port + ".cfg"), """
                 global
                     nbthread 1
                     maxconn %d
                     maxpipes 64
                 defaults
                     mode tcp
-                    option splice-auto
+                    %s
                     timeout connect 10s
                     timeout client 60s
                     timeout server 60s
@@ -66,16 +93,28 @@ final class RelayProcess implements AutoCloseable {
                     bind 127.0.0.1:%d backlog 1024
                     maxconn %d
                     server upstream 127.0.0.1:%d
-                """.formatted(
-                        connections + 10, port, connections + 10, upstream));
-        Process process = new ProcessBuilder("haproxy", "-q", "-db", "-f", configuration.toString())
-                .inheritIO()
-                .start();
+                """.formatted(most, option, port, most, upstream));
+        return onPort(port, "haproxy", "-q", "-db", "-f", configuration.toString());
+    }
+
+    /** Starts socat, which gives each connection a process. */
+    static RelayProcess socat(int upstream, int buffer) throws Exception {
+        int port = freePort();
+        return onPort(
+                port,
+                "socat",
+                "-b" + buffer,
+                "TCP-LISTEN:" + port + ",bind=127.0.0.1,fork,reuseaddr,nodelay",
+                "TCP:127.0.0.1:" + upstream + ",nodelay");
+    }
+
+    private static RelayProcess onPort(int port, String... command) throws Exception {
+        Process process = new ProcessBuilder(command).inheritIO().start();
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         while (!listens(port)) {
             if (!process.isAlive() || System.nanoTime() > end) {
                 process.destroy();
-                throw new IOException("HAProxy does not listen");
+                throw new IOException(command[0] + " does not listen");
             }
             Thread.sleep(10);
         }
@@ -94,10 +133,15 @@ final class RelayProcess implements AutoCloseable {
                 .anyMatch(line -> line.contains(local) && line.contains(" 0A "));
     }
 
+    /** Processor time of itself and of the children it has waited for. */
     double cpuSeconds() throws IOException {
         String stat = Files.readString(proc("stat"));
         String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
-        return (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / TICKS;
+        double ticks = 0;
+        for (int i = 11; i <= 14; i++) {
+            ticks += Long.parseLong(fields[i]);
+        }
+        return ticks / TICKS;
     }
 
     /** Resident memory in KiB. */
@@ -115,8 +159,8 @@ final class RelayProcess implements AutoCloseable {
         }
     }
 
-    boolean isAlive() {
-        return process.isAlive();
+    long pid() {
+        return process.pid();
     }
 
     private Path proc(String name) {

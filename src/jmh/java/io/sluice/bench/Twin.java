@@ -21,16 +21,26 @@ final class Twin {
 
     /** Compiles the C file of that name beside this one, or says why there is none. */
     static Optional<Twin> compile(String name, Path folder) throws IOException, InterruptedException {
-        Path program = folder.resolve(name).toAbsolutePath();
-        Files.createDirectories(folder);
         try {
-            String source = SOURCES.resolve(name + ".c").toString();
-            output("gcc", "-O2", "-pthread", "-o", program.toString(), source);
-            return Optional.of(new Twin(program));
+            return Optional.of(new Twin(program(name, folder)));
         } catch (IOException e) {
-            System.out.println("No comparison with C: " + e.getMessage());
+            System.out.println("SKIPPED the comparison with C: " + e.getMessage());
             return Optional.empty();
         }
+    }
+
+    /** Compiles the C file of that name beside this one. */
+    static Path program(String name, Path folder) throws IOException, InterruptedException {
+        Path program = folder.resolve(name).toAbsolutePath();
+        Files.createDirectories(folder);
+        output(
+                "gcc",
+                "-O2",
+                "-pthread",
+                "-o",
+                program.toString(),
+                SOURCES.resolve(name + ".c").toString());
+        return program;
     }
 
     /** The numbers it prints, one on each line. */

@@ -1,10 +1,11 @@
 // Both ends of a relay in one thread with one epoll instance: opens connections through it, sends requests, takes them at the
 // other side, answers each when it is complete, and takes the answers.
 //
-//   load <port to listen on> <relay's port> <connections> <requests at once> <bytes of a request and of an answer> <seconds>
+//   load <port to listen on> <relay's port> <connections> <requests at once>
 //
-// Prints "ready" when all connections lead to the other side; after a line of input, runs; prints
-// "<requests> <seconds> <p50> <p99> <p99.9> <most, microseconds> <own processor seconds>"; after another line, ends the streams.
+// Prints "ready" when all connections lead to the other side. For each line "<bytes of a request and of an answer> <seconds>" it runs, and
+// prints "<requests> <seconds> <own processor seconds>" and then, in a line, "<microseconds>:<requests that took so long>" for each latency
+// there was, to some 1 %. At the end of its input it ends the streams.
 // The request that follows an answer goes to the connection that has been idle for longest.
 
 #define _GNU_SOURCE
@@ -31,6 +32,8 @@ struct end {
 };
 
 enum { MOST_ENDS = 1 << 16, MOST_IN_FLIGHT = 32, EVENTS = 256, SOURCES = 8, PATIENCE = 60 };
+// A latency of 2^n to 2^(n+1) tenths of a microsecond falls into one of FINE buckets.
+enum { FINE = 64, MOST_BUCKETS = 40 * FINE };
 
 static struct end ends[MOST_ENDS];
 static int *idle; // a ring of the clients without a request
@@ -38,9 +41,9 @@ static int idle_first, idle_count, connections;
 static int begun, connected, accepted, open_ends;
 static size_t size;
 static char buffer[1 << 17];
-static uint32_t *latencies; // in 100 ns, so that an hour fits
-static size_t requests, room;
-static int epoll, listener, running;
+static long latencies[MOST_BUCKETS];
+static long requests;
+static int epoll, listener, running, ending;
 
 static void fail(const char *what) {
     fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
@@ -89,6 +92,20 @@ static void send_rest(int fd) {
     }
 }
 
+static int bucket(int64_t tenths) {
+    int n = 0;
+    for (; tenths >= 2 * FINE; tenths >>= 1) {
+        n++;
+    }
+    return n * FINE + tenths;
+}
+
+// The middle of what falls into it, in microseconds.
+static double middle(int bucket) {
+    int n = bucket < FINE ? 0 : bucket / FINE - 1;
+    return ((int64_t)(bucket - n * FINE) * 2 + 1) * (double)((int64_t)1 << n) / 20;
+}
+
 static void push_idle(int fd) {
     idle[(idle_first + idle_count++) % connections] = fd;
 }
@@ -111,10 +128,8 @@ static void complete(int fd) {
     }
     push_idle(fd);
     if (running) {
-        if (requests == room && !(latencies = realloc(latencies, (room *= 2) * sizeof *latencies))) {
-            fail("realloc");
-        }
-        latencies[requests++] = (now() - ends[fd].began) / 100;
+        latencies[bucket((now() - ends[fd].began) / 100)]++;
+        requests++;
         begin_next();
     }
 }
@@ -128,6 +143,10 @@ static void receive(int fd) {
         } else if (n < 0) {
             fail("read");
         } else if (n == 0) {
+            if (!ending) {
+                fprintf(stderr, "load: the relay ended a connection that was in use\n");
+                exit(1);
+            }
             ends[fd].kind = NONE;
             close(fd);
             open_ends--;
@@ -212,18 +231,50 @@ static void turn(void) {
     }
 }
 
-static int compare(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
+static void resize(size_t bytes) {
+    if (bytes == 0 || bytes > sizeof buffer) {
+        errno = EINVAL;
+        fail("bytes of a request");
+    }
+    size = bytes;
+    for (int fd = 0; fd < MOST_ENDS; fd++) {
+        ends[fd].in = size;
+    }
 }
 
-static double percentile(double part) {
-    size_t i = requests * part;
-    return requests ? latencies[i < requests ? i : requests - 1] / 10.0 : 0;
+static void run(int at_once, double seconds) {
+    memset(latencies, 0, sizeof latencies);
+    requests = 0;
+    running = 1;
+    double cpu_before = cpu();
+    int64_t start = now(), end = start + seconds * 1e9;
+    for (int i = 0; i < at_once; i++) {
+        begin_next();
+    }
+    while (now() < end) {
+        turn();
+    }
+    double took = (now() - start) / 1e9, spent = cpu() - cpu_before;
+    long counted = requests;
+    running = 0;
+    for (int64_t patience = now() + PATIENCE * 1000000000LL; idle_count < connections; turn()) {
+        if (now() > patience) {
+            errno = ETIMEDOUT;
+            fail("answers");
+        }
+    }
+    printf("%ld %.6f %.6f\n", counted, took, spent);
+    for (int i = 0; i < MOST_BUCKETS; i++) {
+        if (latencies[i]) {
+            printf("%.2f:%ld ", middle(i), latencies[i]);
+        }
+    }
+    printf("\n");
+    fflush(stdout);
 }
 
 int main(int argc, char **argv) {
-    if (argc != 7) {
+    if (argc != 5) {
         fprintf(stderr, "usage: see the source\n");
         return 2;
     }
@@ -233,14 +284,11 @@ int main(int argc, char **argv) {
     setrlimit(RLIMIT_NOFILE, &limit);
     int at_once = atoi(argv[4]), one = 1;
     connections = atoi(argv[3]);
-    size = atol(argv[5]);
-    double seconds = atof(argv[6]);
-    if (size == 0 || size > sizeof buffer || at_once < 1 || at_once > connections) {
+    if (at_once < 1 || at_once > connections) {
         errno = EINVAL;
         fail("arguments");
     }
     idle = calloc(connections, sizeof *idle);
-    latencies = malloc((room = 1 << 20) * sizeof *latencies);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -260,32 +308,15 @@ int main(int argc, char **argv) {
     }
     puts("ready");
     fflush(stdout);
-    if (getchar() == EOF) {
-        return 1;
+
+    size_t bytes;
+    double seconds;
+    while (scanf("%zu %lf", &bytes, &seconds) == 2) {
+        resize(bytes);
+        run(at_once, seconds);
     }
 
-    running = 1;
-    double cpu_before = cpu();
-    int64_t start = now(), end = start + seconds * 1e9;
-    for (int i = 0; i < at_once; i++) {
-        begin_next();
-    }
-    while (now() < end) {
-        turn();
-    }
-    double took = (now() - start) / 1e9, spent = cpu() - cpu_before;
-    running = 0;
-    qsort(latencies, requests, sizeof *latencies, compare);
-    printf("%zu %.6f %.1f %.1f %.1f %.1f %.6f\n", requests, took, percentile(0.5), percentile(0.99), percentile(0.999),
-        percentile(1), spent);
-    fflush(stdout);
-    if (getchar() == EOF) {
-        return 1;
-    }
-
-    for (int64_t patience = now() + PATIENCE * 1000000000LL; idle_count < connections && now() < patience;) {
-        turn();
-    }
+    ending = 1;
     while (idle_count-- > 0) {
         shutdown(idle[idle_first], SHUT_WR);
         idle_first = (idle_first + 1) % connections;

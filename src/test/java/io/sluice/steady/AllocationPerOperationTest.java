@@ -39,23 +39,24 @@ class AllocationPerOperationTest {
         }
     }
 
-    // Twice what is left of each when the second compiler has seen it, because that may not come within the test: an
-    // allocation for each byte, or each page, is far above.
+    // A quarter more than was left of each when the second compiler had seen it, for other compilers: an object more
+    // with room for a
+    // few fields is still seen. It may take many batches until that compiler comes.
     @ParameterizedTest(name = "{0}: {1} bytes")
     @CsvSource({
         "POOL, 0",
         // What is made for each run: its ends, its event, its way.
-        "FILE_TO_SOCKET, 2048",
-        "PIPE_TO_SOCKET, 2048",
-        "SOCKET_TO_FILE, 2048",
+        "FILE_TO_SOCKET, 320",
+        "PIPE_TO_SOCKET, 448",
+        "SOCKET_TO_FILE, 480",
         // Two threads and their queues, for a run of one step.
-        "SMALL_FAN_OUT, 8192",
+        "SMALL_FAN_OUT, 2304",
         // A loan, its entry in the ledger, and the segment that is taken back.
-        "RING, 640",
-        "LOANS, 640",
-        "SENDS_BY_WRITE, 640",
-        "SENDS_WITH_NOTIFICATION, 640",
-        "SENDS_BY_URING, 640"
+        "RING, 320",
+        "LOANS, 352",
+        "SENDS_BY_WRITE, 272",
+        "SENDS_WITH_NOTIFICATION, 304",
+        "SENDS_BY_URING, 304"
     })
     void anOperationAllocatesAtMost(Steady name, long bytes) throws Exception {
         try (Turns job = name.make()) {
