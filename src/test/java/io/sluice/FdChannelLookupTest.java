@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.DatagramChannel;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -15,6 +17,7 @@ import java.util.concurrent.CyclicBarrier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Looking up the descriptor behind a channel, often, at once, and while others do something else. */
 class FdChannelLookupTest {
@@ -102,8 +105,9 @@ class FdChannelLookupTest {
         }
     }
 
-    @Test
-    void aChannelClosedWhileItIsLookedUpIsFoundClosedOrNot() throws Exception {
+    @ParameterizedTest(name = "looked up before: {0}")
+    @ValueSource(booleans = {false, true})
+    void aChannelClosedWhileItIsLookedUpIsFoundClosedOrNot(boolean known) throws Exception {
         Random random = new Random(SEED);
         try (DatagramChannel warm = DatagramChannel.open()) {
             Fd.of(warm).close();
@@ -111,6 +115,9 @@ class FdChannelLookupTest {
         int before = OpenFiles.count();
         for (int round = 0; round < RACES; round++) {
             java.nio.channels.Pipe javaPipe = java.nio.channels.Pipe.open();
+            if (known) {
+                Fd.of(javaPipe.source()).close();
+            }
             CountDownLatch both = new CountDownLatch(2);
             int spins = random.nextInt(2000);
             Started<Void> close = Started.On.PLATFORM.call(() -> {
@@ -120,12 +127,13 @@ class FdChannelLookupTest {
                     Thread.onSpinWait();
                 }
                 javaPipe.source().close();
+                FileChannel.open(Path.of("/dev/null")).close(); // which is given the number
                 return null;
             });
             both.countDown();
             both.await();
-            try {
-                Fd.of(javaPipe.source()).close();
+            try (Fd fd = Fd.of(javaPipe.source())) {
+                assertThat(fd.kind()).isEqualTo(Fd.Kind.PIPE);
             } catch (ClosedChannelException e) {
                 assertThat(javaPipe.source().isOpen()).isFalse();
             }

@@ -30,6 +30,10 @@ final class RelayComparison {
     /** Warm-up, after which the compilers have done most of what they will. */
     private static final int WARM_UPS = 2;
 
+    /** What is sent each time: the kernel says in steps of 10 ms what a process has run. */
+    private static final int MIB = 8 << 10;
+
+    private static final int FEW_MIB = 4 << 10;
     private static final double GIB = 1 << 30;
 
     /** A relay that runs. */
@@ -68,7 +72,8 @@ final class RelayComparison {
             } else {
                 relays.enterAll();
             }
-            relays.measure(options.number("--rounds", 7), (long) options.number("--mib", 2048) << 20);
+            long mib = options.number("--mib", capacities ? FEW_MIB : MIB);
+            relays.measure(options.number("--rounds", 7), mib << 20);
         } finally {
             relays.contestants.forEach(contestant -> contestant.process.close());
         }

@@ -28,11 +28,8 @@ import org.openjdk.jmh.annotations.TearDown;
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class ResolveBenchmark {
-    private SocketChannel blockingSocket;
     private SocketChannel socket;
-    private Pipe blockingPipe;
     private Pipe pipe;
-    private DatagramChannel blockingDatagrams;
     private DatagramChannel datagrams;
     private FileInputStream file;
     private FileDescriptor fileDescriptor;
@@ -43,14 +40,11 @@ public class ResolveBenchmark {
     public void open() throws IOException {
         try (ServerSocketChannel server =
                 ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))) {
-            blockingSocket = SocketChannel.open(server.getLocalAddress());
             socket = SocketChannel.open(server.getLocalAddress());
         }
         socket.configureBlocking(false);
-        blockingPipe = Pipe.open();
         pipe = Pipe.open();
         pipe.source().configureBlocking(false);
-        blockingDatagrams = DatagramChannel.open();
         datagrams = DatagramChannel.open();
         datagrams.configureBlocking(false);
         file = new FileInputStream("/dev/random");
@@ -62,20 +56,11 @@ public class ResolveBenchmark {
     @TearDown
     public void close() throws IOException {
         fd.close();
-        blockingSocket.close();
         socket.close();
-        blockingPipe.source().close();
-        blockingPipe.sink().close();
         pipe.source().close();
         pipe.sink().close();
-        blockingDatagrams.close();
         datagrams.close();
         file.close();
-    }
-
-    @Benchmark
-    public int blockingSocketChannel() throws IOException {
-        return resolve(blockingSocket);
     }
 
     @Benchmark
@@ -84,18 +69,30 @@ public class ResolveBenchmark {
     }
 
     @Benchmark
-    public int blockingPipeSource() throws IOException {
-        return resolve(blockingPipe.source());
-    }
-
-    @Benchmark
     public int pipeSource() throws IOException {
         return resolve(pipe.source());
     }
 
     @Benchmark
-    public int blockingDatagramChannel() throws IOException {
-        return resolve(blockingDatagrams);
+    public boolean newChannel() throws IOException {
+        try (DatagramChannel channel = DatagramChannel.open()) {
+            return channel.isOpen();
+        }
+    }
+
+    @Benchmark
+    public int blockingNewChannel() throws IOException {
+        try (DatagramChannel channel = DatagramChannel.open()) {
+            return resolve(channel);
+        }
+    }
+
+    @Benchmark
+    public int nonBlockingNewChannel() throws IOException {
+        try (DatagramChannel channel = DatagramChannel.open()) {
+            channel.configureBlocking(false);
+            return resolve(channel);
+        }
     }
 
     @Benchmark

@@ -1,7 +1,7 @@
 package io.sluice.bench;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.openjdk.jmh.profile.GCProfiler;
@@ -19,21 +19,31 @@ final class ResolveComparison {
     /** Long beside a sample: what resolves a channel runs through much of the library and of the JDK, which is compiled late. */
     private static final int WARM_UP_MILLIS = 700;
 
-    private static final String DUPLICATE = "fcntl(F_DUPFD_CLOEXEC), close";
+    /** What is done too, and is not the finding. */
+    private enum Beside {
+        DUPLICATE("fcntl(F_DUPFD_CLOEXEC), close", "duplicate"),
+        NEW_CHANNEL("DatagramChannel.open, close", "newChannel");
 
-    /** The row's words and the benchmark's method. */
-    private static final Map<String, String> METHODS = new LinkedHashMap<>();
+        final String words;
+        final String method;
 
-    static {
-        METHODS.put("Fd.of(SocketChannel), non-blocking", "socketChannel");
-        METHODS.put("Fd.of(SocketChannel), blocking", "blockingSocketChannel");
-        METHODS.put("Fd.of(Pipe.SourceChannel), non-blocking", "pipeSource");
-        METHODS.put("Fd.of(Pipe.SourceChannel), blocking", "blockingPipeSource");
-        METHODS.put("Fd.of(DatagramChannel), non-blocking", "datagramChannel");
-        METHODS.put("Fd.of(DatagramChannel), blocking", "blockingDatagramChannel");
-        METHODS.put("Fd.of(FileDescriptor), a device", "fileDescriptor");
-        METHODS.put("Fd.borrow(number), a socket", "borrow");
+        Beside(String words, String method) {
+            this.words = words;
+            this.method = method;
+        }
     }
+
+    /** The benchmark's method, and what it is compared with. */
+    private record Row(String words, String method, Beside beside) {}
+
+    private static final List<Row> ROWS = List.of(
+            new Row("Fd.of(a new channel), non-blocking", "nonBlockingNewChannel", Beside.NEW_CHANNEL),
+            new Row("Fd.of(a new channel), blocking", "blockingNewChannel", Beside.NEW_CHANNEL),
+            new Row("Fd.of(SocketChannel), again", "socketChannel", Beside.DUPLICATE),
+            new Row("Fd.of(Pipe.SourceChannel), again", "pipeSource", Beside.DUPLICATE),
+            new Row("Fd.of(DatagramChannel), again", "datagramChannel", Beside.DUPLICATE),
+            new Row("Fd.of(FileDescriptor), a device", "fileDescriptor", Beside.DUPLICATE),
+            new Row("Fd.borrow(number), a socket", "borrow", Beside.DUPLICATE));
 
     private ResolveComparison() {}
 
@@ -50,18 +60,21 @@ final class ResolveComparison {
                 "B/op");
         for (int round = 1; round <= rounds; round++) {
             System.out.print("round " + round + " of " + rounds + " ");
-            double[] duplicate = measure("duplicate", millis);
-            for (Map.Entry<String, String> row : METHODS.entrySet()) {
-                comparison.add(row.getKey(), "found and closed", measure(row.getValue(), millis));
-                comparison.add(row.getKey(), DUPLICATE, duplicate);
+            Map<Beside, double[]> beside = new EnumMap<>(Beside.class);
+            for (Beside other : Beside.values()) {
+                beside.put(other, measure(other.method, millis));
+            }
+            for (Row row : ROWS) {
+                comparison.add(row.words, "found and closed", measure(row.method, millis));
+                comparison.add(row.words, row.beside.words, beside.get(row.beside));
                 System.out.print('.');
                 System.out.flush();
             }
             System.out.println();
         }
         comparison.note(
-                "The socket and the pipe are the same throughout: a channel is registered with the library's selector, and taken out"
-                        + " of it, every time.");
+                "A new channel is registered with the library's selector, and taken out of it; one that was found before is only"
+                        + " duplicated.");
         comparison.finish();
     }
 

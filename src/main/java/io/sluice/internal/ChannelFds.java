@@ -12,9 +12,12 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.WeakHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -24,10 +27,15 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The descriptor is duplicated while the channel is registered. Until it is deregistered the channel does not give its number back even
  * when it is closed, so the duplicate is of the right file whatever else happens.
+ *
+ * <p>A channel keeps its number for as long as it is open, so it is looked for once. It says that it is closed before it gives the number
+ * back: if it is still open after the number was duplicated, the duplicate is of the right file.
  */
 public final class ChannelFds {
     /** Room for the few lines of a selector that watches one channel. */
     private static final int WATCHED_TEXT = 4096;
+
+    private static final Map<SelectableChannel, Integer> KNOWN = Collections.synchronizedMap(new WeakHashMap<>());
 
     private static final ReentrantLock LOCK = new ReentrantLock();
     private static @Nullable ChannelFds shared;
@@ -49,13 +57,34 @@ public final class ChannelFds {
     }
 
     /**
-     * A duplicate of the channel's descriptor, to be closed by the caller. Waits behind a read in progress on a blocking channel, which has
-     * to be non-blocking for the moment this takes.
+     * A duplicate of the channel's descriptor, to be closed by the caller. The first time for a blocking channel, it waits behind a read in
+     * progress, because the channel has to be non-blocking for the moment this takes.
      *
      * @return the duplicate, or −errno of {@code fcntl(F_DUPFD_CLOEXEC)}
      * @throws IOException if the channel is closed or its kind cannot be polled
      */
     public static int duplicate(SelectableChannel channel) throws IOException {
+        Integer known = KNOWN.get(channel);
+        return known == null ? duplicateUnknown(channel) : duplicateKnown(channel, known);
+    }
+
+    private static int duplicateKnown(SelectableChannel channel, int number) throws ClosedChannelException {
+        if (channel.isOpen()) {
+            int duplicate = duplicate(number);
+            if (channel.isOpen()) {
+                return duplicate;
+            } else if (duplicate >= 0) {
+                Syscalls.close(duplicate);
+            }
+        }
+        throw new ClosedChannelException();
+    }
+
+    private static int duplicate(int number) {
+        return Syscalls.fcntl(number, Linux.F_DUPFD_CLOEXEC(), 0);
+    }
+
+    private static int duplicateUnknown(SelectableChannel channel) throws IOException {
         // Or another thread that duplicates it too would restore the mode before this one has registered it.
         synchronized (channel.blockingLock()) {
             if (!channel.isBlocking()) {
@@ -101,7 +130,9 @@ public final class ChannelFds {
             } else if (fresh.size() != 1) {
                 throw new IOException("cannot tell the descriptor of " + channel + " among " + fresh);
             }
-            return Syscalls.fcntl(fresh.iterator().next(), Linux.F_DUPFD_CLOEXEC(), 0);
+            int number = fresh.iterator().next();
+            KNOWN.put(channel, number);
+            return duplicate(number);
         } finally {
             key.cancel();
             selector.selectNow();

@@ -24,9 +24,10 @@ import java.nio.channels.SocketChannel;
  * }
  *
  * <p>Loans are those of {@link PageArena}, and a {@link io.sluice.loan.PageRing} works over a sender as over a pipe. What was lent is {@link
- * Loan.State#IN_PIPE} until the kernel's notification has come, then {@link Loan.State#RELEASED}; if the sender is closed
- * before, {@link Loan.State#FORWARDED}: the kernel still sends from these pages, which may be unmapped, and are not used again. The same
- * holds if the socket is closed, unless the notifications are those of io_uring, which come all the same. A loan also says by which {@linkplain Loan#method method} it was sent, and whether the kernel {@linkplain Loan#regime copied} after all, as it does
+ * Loan.State#IN_PIPE} until the kernel's notification has come, then {@link Loan.State#RELEASED}; if the sender is closed before, {@link
+ * Loan.State#FORWARDED}: the kernel still sends from these pages, which may be unmapped, and are not used again. The same holds if the
+ * socket is closed, unless the notifications are those of io_uring, which come all the same. A loan also says by which {@linkplain
+ * Loan#method method} it was sent, and whether the kernel {@linkplain Loan#regime copied} after all, as it does
  * where the peer is on the same machine.
  *
  * <p><b>The choice.</b> Without a method given, what works here is observed, and of that the first taken of io_uring, MSG_ZEROCOPY and write.

@@ -2,6 +2,7 @@ package io.sluice.steady;
 
 import io.sluice.faults.ChildJvm;
 import io.sluice.steady.Turns.MissingException;
+import io.sluice.testing.Allocations;
 import io.sluice.testing.Libc;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -11,12 +12,13 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /**
- * The program whose system calls are counted: takes commands from standard input, one on a line, and answers each with a line. A job moves
+ * The program whose system calls and allocations are counted: takes commands from standard input, one on a line, and answers each with a line. A job moves
  * bytes on a thread of its own, which does nothing else; this one feeds it.
  */
 final class SteadyProgram {
@@ -59,6 +61,7 @@ final class SteadyProgram {
                     }
                 }
                 case "turns" -> answer("moves=" + turn(mover, job, Integer.parseInt(words[1])));
+                case "allocate" -> answer("allocated=" + allocated(mover, job, Integer.parseInt(words[1])));
                 case "finish" -> {
                     close(mover, job);
                     answer("done=true");
@@ -105,15 +108,31 @@ final class SteadyProgram {
                 .get();
     }
 
-    /** Returns how many moves there were, of which every turn has one at least. */
+    /** Returns how many bytes the moves allocated in the thread that made them. */
+    private static long allocated(ExecutorService mover, Turns job, int turns) throws Exception {
+        long[] allocated = new long[1];
+        turn(mover, job, turns, () -> {
+            long before = Allocations.ofThisThread();
+            boolean done = job.move();
+            allocated[0] += Allocations.ofThisThread() - before;
+            return done;
+        });
+        return allocated[0];
+    }
+
     private static int turn(ExecutorService mover, Turns job, int turns) throws Exception {
+        return turn(mover, job, turns, job::move);
+    }
+
+    /** Returns how many moves there were, of which every turn has one at least. */
+    private static int turn(ExecutorService mover, Turns job, int turns, Callable<Boolean> move) throws Exception {
         int moves = 0;
         long taken = 0;
         for (int i = 0; i < turns; i++) {
             job.feed();
             boolean done;
             do {
-                done = mover.submit(job::move).get();
+                done = mover.submit(move).get();
                 moves++;
                 taken += job.taken();
             } while (!done);
