@@ -41,7 +41,7 @@ static int master_out, master_in;
 static size_t master_length;
 static int epoll;
 static int copies;
-static size_t capacity = 256 << 10;
+static size_t capacity = 1 << 20;
 
 static void fail(const char *what) {
     perror(what);

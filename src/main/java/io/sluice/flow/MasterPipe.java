@@ -54,7 +54,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MasterPipe implements Closeable {
     /** What a master holds unless another capacity is asked for, in bytes. */
-    public static final long DEFAULT_CAPACITY = 256 << 10;
+    public static final long DEFAULT_CAPACITY = 1 << 20;
 
     /** With less than this in the pipe, in bytes, everything is sent from memory. */
     public static final long LEAST_CONTENT = 32 << 10;

@@ -265,8 +265,8 @@ public final class Transfer {
     public Result run() throws IOException {
         TransferEvent event = new TransferEvent();
         event.begin();
-        try (TransferEnd from = opened(Side.SOURCE);
-                TransferEnd to = opened(Side.TARGET)) {
+        try (TransferEnd from = opened(Side.SOURCE, event);
+                TransferEnd to = opened(Side.TARGET, event)) {
             TransferRun run =
                     new TransferRun(from, to, length, progress, pool == null ? PipePool.shared() : pool, transferred);
             String failure = null;
@@ -277,19 +277,24 @@ public final class Transfer {
                 throw e;
             } finally {
                 if (event.isEnabled()) {
-                    event.tell(from, to, run, failure);
+                    event.tell(from, to, run.delivered(), run.engine(), failure);
                 }
             }
         }
     }
 
-    private TransferEnd opened(Side side) throws IOException {
+    private TransferEnd opened(Side side, TransferEvent event) throws IOException {
         End end = side == Side.SOURCE ? source : target;
         try {
             return side == Side.SOURCE ? TransferEnd.source(end) : TransferEnd.target(end);
         } catch (IOException e) {
             String what = source.what() + " → " + target.what();
-            throw new TransferException(what, e, side, 0, 0, Remainder.owning(new byte[0], null));
+            TransferException failure =
+                    new TransferException(what, e, side, 0, 0, Remainder.owning(new byte[0], null));
+            if (event.isEnabled()) {
+                event.tell(source.what(), target.what(), 0, Engine.NONE, failure.toString());
+            }
+            throw failure;
         }
     }
 

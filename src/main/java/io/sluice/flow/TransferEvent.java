@@ -37,11 +37,11 @@ final class TransferEvent extends Event {
     @Nullable
     String failure;
 
-    void tell(TransferEnd from, TransferEnd to, TransferRun run, @Nullable String failed) {
+    void tell(Object from, Object to, long bytes, Transfer.Engine by, @Nullable String failed) {
         source = from.toString();
         target = to.toString();
-        delivered = run.delivered();
-        engine = run.engine().name();
+        delivered = bytes;
+        engine = by.name();
         failure = failed;
         commit();
     }

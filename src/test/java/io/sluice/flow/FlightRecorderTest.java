@@ -14,6 +14,7 @@ import io.sluice.Pipe;
 import io.sluice.testing.Allocations;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -102,6 +103,21 @@ class FlightRecorderTest {
                             .isThrownBy(() -> Transfer.from(source).to(full).run()));
             assertThat(event.getLong("delivered")).isZero();
             assertThat(event.getString("failure")).contains("ENOSPC").contains("/dev/full");
+        }
+    }
+
+    @Test
+    void aTransferWhoseTargetIsClosedAlreadySaysSo() throws Exception {
+        try (Fd source = source()) {
+            SocketChannel closed = SocketChannel.open();
+            closed.close();
+            RecordedEvent event = recorded(
+                    "Transfer",
+                    () -> assertThatExceptionOfType(TransferException.class)
+                            .isThrownBy(() -> Transfer.from(source).to(closed).run()));
+            assertThat(event.getString("source")).contains("source");
+            assertThat(event.getString("engine")).isEqualTo("NONE");
+            assertThat(event.getString("failure")).contains("closed");
         }
     }
 
