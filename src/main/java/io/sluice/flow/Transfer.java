@@ -289,8 +289,7 @@ public final class Transfer {
             return side == Side.SOURCE ? TransferEnd.source(end) : TransferEnd.target(end);
         } catch (IOException e) {
             String what = source.what() + " → " + target.what();
-            TransferException failure =
-                    new TransferException(what, e, side, 0, 0, Remainder.owning(new byte[0], null));
+            TransferException failure = new TransferException(what, e, side, 0, 0, Remainder.owning(new byte[0], null));
             if (event.isEnabled()) {
                 event.tell(source.what(), target.what(), 0, Engine.NONE, failure.toString());
             }

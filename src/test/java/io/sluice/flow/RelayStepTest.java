@@ -128,7 +128,7 @@ class RelayStepTest {
             try (Fd first = Fd.borrow(left.far());
                     Fd second = Fd.borrow(right.near());
                     Relay relay = Relay.between(first, second, options.idleTimeout(Duration.ofHours(1)))) {
-                Allocations.awaitNone(() -> {
+                Allocations.awaitNoneBut(10, () -> {
                     Syscalls.write(left.near(), memory, 1000);
                     step(relay);
                     while (Syscalls.read(right.far(), memory, 1000) > 0) {}
