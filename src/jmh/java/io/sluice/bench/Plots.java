@@ -119,7 +119,10 @@ final class Plots {
             chart.addSeries(
                     unit, labels.stream().map(name -> median(row.get(name))).toList(), labels);
         } else {
-            comparison.contestants().forEach(name -> chart.addSeries(name, medians(name), labels));
+            // Who is only in some rows, beside others, is in the table.
+            comparison.contestants().stream()
+                    .filter(name -> medians(name).getFirst() != null)
+                    .forEach(name -> chart.addSeries(name, medians(name), labels));
         }
         return chart;
     }
