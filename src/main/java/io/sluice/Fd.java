@@ -113,7 +113,7 @@ public final class Fd implements Closeable {
      * SelectableChannel#isBlocking} reports is not changed. Do not change the channel's mode while this is open, nor read through its {@link
      * java.net.Socket} with a timeout, which changes it too.
      *
-     * <p>Takes about ten microseconds the first time for a channel, and two or three later. The first time, for a channel in blocking mode it
+     * <p>Takes five to ten microseconds the first time for a channel, and about one later. The first time, for a channel in blocking mode it
      * waits until a read in progress has returned, so call it before input and output begin.
      *
      * @param channel an open channel

@@ -102,7 +102,7 @@ final class LatencyComparison {
         try (PingPong pingPong = way.opener.open()) {
             Answerer answerer = new Answerer(pingPong.peerReads, pingPong.peerWrites, trips, pause);
             Throwable[] failure = {null};
-            long cpu = ProcessClock.nanos();
+            long cpu = Machine.cpuNanos();
             answerer.start();
             Thread waiter = (way.virtual ? Thread.ofVirtual() : Thread.ofPlatform()).unstarted(() -> {
                 try {
@@ -123,7 +123,7 @@ final class LatencyComparison {
                 throw new IOException("a trip failed", failure[0]);
             }
             answerer.join();
-            double own = ProcessClock.nanos() - cpu - answerer.cpuNanos();
+            double own = Machine.cpuNanos() - cpu - answerer.cpuNanos();
             Arrays.sort(waking);
             Arrays.sort(trip);
             return new double[] {

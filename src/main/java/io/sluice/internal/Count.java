@@ -29,7 +29,7 @@ final class Count {
         }
     }
 
-    /** As long as a call takes that lends 256 KiB, on processors whose spins are short: there some 10 µs, on others 25. */
+    /** Longer than a call takes that lends 256 KiB; how long a spin takes differs between processors. */
     private static final int SPINS = 500;
 
     /** Bytes that may leave a busy pipe before the count is compared with the kernel's, if need be by waiting for a quiet moment. */
