@@ -237,12 +237,12 @@ final class FdVerbs extends FdAccess {
     }
 
     @Override
-    public void watchErrors(Closeable socket, Runnable handler) {
+    public void watchErrors(Closeable socket, BooleanSupplier handler) {
         ErrorWatch.add(side(socket).descriptor(), handler);
     }
 
     @Override
-    public void unwatchErrors(Closeable socket, Runnable handler) {
+    public void unwatchErrors(Closeable socket, BooleanSupplier handler) {
         ErrorWatch.remove(side(socket).descriptor(), handler);
     }
 

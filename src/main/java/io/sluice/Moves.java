@@ -135,7 +135,7 @@ final class Moves {
         throw Failures.read((int) -n, from, into.byteSize());
     }
 
-    /** As {@link #write}, from native memory to a socket to which more follows; a socket that is denied sendmsg is written to. */
+    /** As {@link #write}, from native memory to a socket to which more follows; a socket that is denied send is written to. */
     static long writeMore(Side to, MemorySegment from) throws IOException {
         long n;
         if (!to.begin()) {
@@ -152,7 +152,7 @@ final class Moves {
         } else if (n == -Linux.EPERM() || n == -Linux.ENOSYS()) {
             return write(to, from);
         }
-        throw Failures.socket("sendmsg", to, from.byteSize() + " bytes, MSG_MORE", (int) -n);
+        throw Failures.socket("send", to, from.byteSize() + " bytes, MSG_MORE", (int) -n);
     }
 
     static long write(Side to, MemorySegment from) throws IOException {

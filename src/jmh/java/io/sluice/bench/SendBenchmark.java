@@ -17,13 +17,13 @@ import java.util.stream.Collectors;
  * {@code --send}: the ways of sending memory over a connection, beside the same in C and beside {@code write}, over loopback and between two
  * network namespaces.
  *
- * <p>Arguments: {@code --rounds <n>}, 5 unless given; {@code --millis <n>} that each slice sends, 50 unless given; {@code --bytes <n>} for one
- * size and {@code --only <way>} for one way beside {@code write}. A round has four slices of each; Java and C take turns to be first. The
+ * <p>Arguments: {@code --rounds <n>}, 5 unless given; {@code --millis <n>} that each slice sends, 150 unless given; {@code --bytes <n>} for one
+ * size and {@code --only <way>} for one way beside {@code write}. A round has two slices of each; Java and C take turns to be first. The
  * sender is on one processor and the receiver, a process that reads, on another. CPU seconds are those of the sending thread.
  */
 final class SendBenchmark {
     private static final int[] SIZES = {4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20};
-    private static final int SLICES = 4;
+    private static final int SLICES = 2;
     private static final long WARM_MILLIS = 1500;
     private static final double GIB = 1 << 30;
     private static final double ENOUGH = 0.95;
@@ -54,7 +54,7 @@ final class SendBenchmark {
                         way == SendWay.WRITE || only.isEmpty() || way.name().equals(only))
                 .collect(Collectors.toCollection(ArrayList::new));
         this.rounds = options.number("--rounds", 5);
-        this.millis = options.number("--millis", 50);
+        this.millis = options.number("--millis", 150);
     }
 
     static void run(String[] args) throws IOException, InterruptedException {
@@ -153,27 +153,24 @@ final class SendBenchmark {
     private static Sample sample(Sink sink, SendWay way, int size, long millis)
             throws IOException, InterruptedException {
         try (SocketChannel channel = SocketChannel.open(new InetSocketAddress(sink.address(), sink.port()))) {
-            double bytes = 0;
-            double copied;
-            long start;
-            long cpu;
             try (SendWay.Course course = way.begin(channel, size)) {
-                start = System.nanoTime();
-                cpu = cpuNanos();
+                double bytes = 0;
+                long start = System.nanoTime();
+                long cpu = cpuNanos();
                 while (System.nanoTime() - start < millis * 1_000_000) {
                     course.send();
                     bytes += size;
                 }
                 course.finish();
                 cpu = cpuNanos() - cpu;
-                copied = course.copiedShare();
+                channel.shutdownOutput();
+                channel.configureBlocking(true);
+                if (channel.read(ByteBuffer.allocate(1)) != 1) {
+                    throw new IOException("the sink did not answer");
+                }
+                double seconds = (System.nanoTime() - start) / 1e9;
+                return new Sample(bytes, seconds, cpu / 1e9, course.copiedShare());
             }
-            channel.shutdownOutput();
-            channel.configureBlocking(true);
-            if (channel.read(ByteBuffer.allocate(1)) != 1) {
-                throw new IOException("the sink did not answer");
-            }
-            return new Sample(bytes, (System.nanoTime() - start) / 1e9, cpu / 1e9, copied);
         }
     }
 

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Failures.</b> A socket that is full is none. A splice that fails before any other of the response has moved something makes all of it
  * come from memory, as does a failure of the calls that do not touch the socket, at any time. If {@code splice} fails after that, or {@code
- * write} or {@code sendmsg} at all, the exception is thrown, {@link #sent} says how much the kernel has taken, and stepping again goes on
+ * write} or {@code send} at all, the exception is thrown, {@link #sent} says how much the kernel has taken, and stepping again goes on
  * from there, from memory. ENOSYS and EPERM, where they mean every such call, end splicing for the process; EINVAL ends it for this sender.
  *
  * <p>To be used by one thread at a time. Responses that are alike allocate nothing.

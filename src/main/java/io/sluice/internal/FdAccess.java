@@ -123,11 +123,12 @@ public abstract class FdAccess {
     public abstract void wake(Closeable descriptor);
 
     /**
-     * Runs {@code handler} soon after the error queue of a socket got a further entry, on a thread of the library's that must not be kept;
-     * until the descriptor is closed or {@link #unwatchErrors}. Does nothing where the kernel refuses.
+     * Calls {@code handler} soon after the error queue of a socket got a further entry, and again some milliseconds later while it returns
+     * false, on a thread of the library's that must not be kept; until the descriptor is closed or {@link #unwatchErrors}. Does nothing
+     * where the kernel refuses.
      */
-    public abstract void watchErrors(Closeable socket, Runnable handler);
+    public abstract void watchErrors(Closeable socket, BooleanSupplier handler);
 
     /** Ends what {@link #watchErrors} began. */
-    public abstract void unwatchErrors(Closeable socket, Runnable handler);
+    public abstract void unwatchErrors(Closeable socket, BooleanSupplier handler);
 }

@@ -137,7 +137,7 @@ final class Poller {
     private void run() {
         MemorySegment events = Arena.global().allocate((long) EVENTS_AT_ONCE * Arch.current().epollEventSize, 8);
         for (; ; ) {
-            int n = WaitCalls.epollWait(epoll, events);
+            int n = WaitCalls.epollWait(epoll, events, -1);
             for (int i = 0; i < n; i++) {
                 wake(WaitCalls.epollDescriptor(events, i), 0);
             }

@@ -26,6 +26,7 @@ public final class SocketCalls {
             Native.linkRaw(Linux.setsockopt$address(), Linux.setsockopt$descriptor());
     private static final MethodHandle GETSOCKOPT =
             Native.linkRaw(Linux.getsockopt$address(), Linux.getsockopt$descriptor());
+    private static final MethodHandle SEND = Native.linkRaw(Linux.send$address(), Linux.send$descriptor());
     private static final MethodHandle SENDMSG = Native.linkRaw(Linux.sendmsg$address(), Linux.sendmsg$descriptor());
     private static final MethodHandle RECVMSG = Native.linkRaw(Linux.recvmsg$address(), Linux.recvmsg$descriptor());
 
@@ -98,20 +99,28 @@ public final class SocketCalls {
     }
 
     /**
-     * {@code ssize_t sendmsg(int fd, const struct msghdr *, int flags)} with one range, which the caller keeps mapped, and unwritten for as
-     * long as {@code flags} demand.
+     * {@code ssize_t send(int fd, const void *buf, size_t n, int flags)}: the caller keeps the memory mapped, and unwritten for as long as
+     * {@code flags} demand.
      */
     public static long send(int fd, long address, long length, int flags) {
         CallState s = CallState.acquire();
         try {
-            range(s, 0, address, length);
-            return send(s, fd, 1, flags);
+            long n;
+            do {
+                n = s.result((long) SEND.invokeExact(s.capture, fd, address, length, flags));
+            } while (n == EINTR);
+            return n;
+        } catch (Throwable t) {
+            throw Native.unexpected(t);
         } finally {
             s.release();
         }
     }
 
-    /** As {@link #send(int, long, long, int)}, with the first {@link #MAX_RANGES} of these ranges in order. */
+    /**
+     * {@code ssize_t sendmsg(int fd, const struct msghdr *, int flags)} with the first {@link #MAX_RANGES} of these ranges in order. As
+     * {@link #send(int, long, long, int)} otherwise.
+     */
     public static long send(int fd, long[] addresses, long[] lengths, int flags) {
         CallState s = CallState.acquire();
         try {

@@ -133,12 +133,12 @@ public final class WaitCalls {
         }
     }
 
-    /** {@code int epoll_wait(int epfd, struct epoll_event *events, int maxevents, -1)}, for as many events as {@code into} holds. */
-    public static int epollWait(int epoll, MemorySegment into) {
+    /** {@code int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)}, for as many events as {@code into} holds. */
+    public static int epollWait(int epoll, MemorySegment into, int millis) {
         CallState s = CallState.acquire();
         try {
             int room = (int) (into.byteSize() / Arch.current().epollEventSize);
-            return s.result((int) EPOLL_WAIT.invokeExact(s.capture, epoll, into, room, -1));
+            return s.result((int) EPOLL_WAIT.invokeExact(s.capture, epoll, into, room, millis));
         } catch (Throwable t) {
             throw Native.unexpected(t);
         } finally {

@@ -52,7 +52,7 @@ public final class Loan {
     public enum Method {
         /** {@code vmsplice}, to a pipe. */
         VMSPLICE,
-        /** {@code sendmsg} with MSG_ZEROCOPY, to a socket. */
+        /** {@code send} with MSG_ZEROCOPY, to a socket. */
         MSG_ZEROCOPY,
         /** {@code IORING_OP_SEND_ZC} or {@code IORING_OP_SENDMSG_ZC} of io_uring, to a socket. */
         SEND_ZC,

@@ -54,6 +54,9 @@ final class ErrorQueue {
     /** The engines over this socket. */
     final List<ZeroCopyEngine> engines = new CopyOnWriteArrayList<>();
 
+    /** The queue was emptied since somebody last asked. */
+    private volatile boolean emptied;
+
     private final long cookie;
 
     private ErrorQueue(long cookie, int next) {
@@ -132,6 +135,16 @@ final class ErrorQueue {
                 engines.forEach(engine -> engine.reported(copied));
             }
         }
+        if (!emptied) {
+            emptied = true;
+        }
         return settled;
+    }
+
+    /** Whether the queue was emptied since this was last asked. */
+    boolean wasEmptied() {
+        boolean was = emptied;
+        emptied = false;
+        return was;
     }
 }

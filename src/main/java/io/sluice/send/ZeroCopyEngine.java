@@ -12,11 +12,12 @@ import java.nio.channels.ClosedChannelException;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code sendmsg} with MSG_ZEROCOPY: the kernel sends from the caller's pages, and puts a notification into the socket's error queue when it
+ * {@code send} with MSG_ZEROCOPY, {@code sendmsg} for several ranges: the kernel sends from the caller's pages, and puts a notification into the socket's error queue when it
  * is done with them.
  */
 final class ZeroCopyEngine implements Engine {
@@ -33,7 +34,7 @@ final class ZeroCopyEngine implements Engine {
     private final FdAccess access = FdAccess.get();
     private final Fd socket;
     private final WriteEngine write;
-    private final Runnable watch = watch(this);
+    private final BooleanSupplier watch = watch(this);
     private @Nullable ErrorQueue queue;
 
     /** The kernel does not let this process send so, or not on this socket. */
@@ -152,18 +153,25 @@ final class ZeroCopyEngine implements Engine {
             return -1;
         }
         long bytes = lengths == null ? length : Arrays.stream(lengths).sum();
-        throw access.failure("sendmsg", socket, bytes + " bytes, MSG_ZEROCOPY", errno);
+        throw access.failure(lengths == null ? "send" : "sendmsg", socket, bytes + " bytes, MSG_ZEROCOPY", errno);
     }
 
     // What is watched must not keep the engine, and through it the descriptor, from being found unreachable.
-    private static Runnable watch(ZeroCopyEngine engine) {
+    private static BooleanSupplier watch(ZeroCopyEngine engine) {
         WeakReference<ZeroCopyEngine> watched = new WeakReference<>(engine);
         return () -> {
             ZeroCopyEngine alive = watched.get();
-            if (alive != null) {
-                alive.reap();
-            }
+            return alive == null || alive.isEmptied();
         };
+    }
+
+    // A program that has just emptied the queue itself is left alone, because it would have to wait for the lock.
+    private boolean isEmptied() {
+        if (queue().wasEmptied()) {
+            return false;
+        }
+        reap();
+        return queue().wasEmptied();
     }
 
     private void watchOnce() {

@@ -110,7 +110,7 @@ final class IoctlPollConformance extends Family {
     private static int onlyEventOf(Workbench bench, int epoll) {
         gives(POLLIN(), ready(epoll, POLLIN()));
         MemorySegment events = bench.buffer(8 * 16);
-        gives(1, WaitCalls.epollWait(epoll, events));
+        gives(1, WaitCalls.epollWait(epoll, events, -1));
         gives(0, ready(epoll, POLLIN()));
         return WaitCalls.epollDescriptor(events, 0);
     }

@@ -163,6 +163,7 @@ abstract class FaultInjection {
             case POLL -> "poll";
             case OPEN -> "open";
             case "eventfd2" -> "eventfd";
+            case "sendto" -> "send";
             default -> systemCall;
         };
     }

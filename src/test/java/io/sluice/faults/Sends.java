@@ -13,7 +13,9 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 
 /** The content lent to a connection piece by piece, in memory that is used again as soon as it is released. */
 final class Sends extends Job {
@@ -22,11 +24,13 @@ final class Sends extends Job {
 
     private final SocketChannel peer;
     private final Sender sender;
+    private final int piecesAtOnce;
     private final ByteBuffer arrived = ByteBuffer.allocate(LENGTH);
     private int sent;
     private int written;
 
-    Sends(Method method) throws IOException {
+    Sends(Method method, int piecesAtOnce) throws IOException {
+        this.piecesAtOnce = piecesAtOnce;
         try (ServerSocketChannel server = ServerSocketChannel.open()) {
             server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
             SocketChannel channel = own(SocketChannel.open(server.getLocalAddress()));
@@ -40,18 +44,28 @@ final class Sends extends Job {
         Deque<Loan> out = new ArrayDeque<>();
         try (PageArena arena = PageArena.open()) {
             while (sent < LENGTH) {
-                MemorySegment memory = out.size() < PIECES_OUT ? arena.allocate(PIECE) : released(out.removeFirst());
-                int n = Math.min(PIECE, LENGTH - sent);
-                MemorySegment.copy(MemorySegment.ofArray(content()), sent, memory, 0, n);
-                Loan loan = arena.lend(memory.asSlice(0, n), sender);
-                sent += (int) loan.accepted();
-                written += loan.method() == Method.WRITE ? (int) loan.accepted() : 0;
-                out.add(loan);
+                List<MemorySegment> pieces = new ArrayList<>();
+                for (int at = sent; at < LENGTH && pieces.size() < piecesAtOnce; at += PIECE) {
+                    MemorySegment memory =
+                            out.size() < PIECES_OUT ? arena.allocate(PIECE) : released(out.removeFirst());
+                    int n = Math.min(PIECE, LENGTH - at);
+                    MemorySegment.copy(MemorySegment.ofArray(content()), at, memory, 0, n);
+                    pieces.add(memory.asSlice(0, n));
+                }
+                for (Loan loan : lend(arena, pieces)) {
+                    sent += (int) loan.accepted();
+                    written += loan.method() == Method.WRITE ? (int) loan.accepted() : 0;
+                    out.add(loan);
+                }
             }
             while (!out.isEmpty()) {
                 released(out.removeFirst());
             }
         }
+    }
+
+    private List<Loan> lend(PageArena arena, List<MemorySegment> pieces) throws IOException {
+        return piecesAtOnce == 1 ? List.of(arena.lend(pieces.getFirst(), sender)) : arena.lend(pieces, sender);
     }
 
     private static MemorySegment released(Loan loan) throws IOException {

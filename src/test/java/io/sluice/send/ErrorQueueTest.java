@@ -44,7 +44,7 @@ class ErrorQueueTest {
     void aLimitIsNeverAFailure() throws Exception {
         try (Workbench bench = new Workbench()) {
             Sockets tcp = bench.tcp();
-            Loan.State state = Seccomp.refusing(Map.of(SystemCall.SENDMSG, Linux.ENOBUFS()), () -> {
+            Loan.State state = Seccomp.refusing(Map.of(SystemCall.SENDTO, Linux.ENOBUFS()), () -> {
                 try (PageArena arena = PageArena.open();
                         Fd socket = Fd.borrow(tcp.near());
                         Sender sender = Sender.over(socket, Method.MSG_ZEROCOPY)) {

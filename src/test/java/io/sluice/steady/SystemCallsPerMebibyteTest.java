@@ -132,7 +132,7 @@ class SystemCallsPerMebibyteTest {
 
     @Test
     void aResponseIsOneSendOneTeeAndOneSplice() throws Exception {
-        takes(Steady.SMALL_RESPONSES, Map.of("sendmsg", 1, "tee", 1, "splice", 1));
+        takes(Steady.SMALL_RESPONSES, Map.of("sendto", 1, "tee", 1, "splice", 1));
     }
 
     @ParameterizedTest
@@ -141,7 +141,7 @@ class SystemCallsPerMebibyteTest {
         Calls calls = callsOf(job);
         int full = calls.moves - TURNS;
         calls.made.computeIfPresent("splice", (name, n) -> n - 2 * full);
-        calls.areAtMost(Map.of("sendmsg", 1, "tee", 1, "splice", 1));
+        calls.areAtMost(Map.of("sendto", 1, "tee", 1, "splice", 1));
     }
 
     @Test
@@ -161,7 +161,7 @@ class SystemCallsPerMebibyteTest {
 
     @Test
     void aSendWithNotificationIsOneCall() throws Exception {
-        takes(Steady.SENDS_WITH_NOTIFICATION, Map.of("sendmsg", 1));
+        takes(Steady.SENDS_WITH_NOTIFICATION, Map.of("sendto", 1));
     }
 
     @Test

@@ -8,6 +8,7 @@ public enum SystemCall {
     WRITE(1, 64),
     CLOSE(3, 57),
     IOCTL(16, 29),
+    SENDTO(44, 206),
     SENDMSG(46, 211),
     RECVMSG(47, 212),
     FCNTL(72, 25),
