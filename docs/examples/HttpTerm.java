@@ -45,7 +45,7 @@ public final class HttpTerm {
     }
 
     /** One thread with an epoll instance, a listening socket, and the connections that it took. */
-    private static final class Loop {
+    private static final class Loop implements java.util.function.Consumer<SelectionKey> {
         final Selector selector = Selector.open();
         final ServerSocketChannel listener;
         final SelectionKey listening;
@@ -62,14 +62,15 @@ public final class HttpTerm {
         void run() {
             try {
                 while (true) {
-                    selector.select(this::ready);
+                    selector.select(this);
                 }
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
         }
 
-        private void ready(SelectionKey key) {
+        @Override
+        public void accept(SelectionKey key) {
             try {
                 if (key.attachment() instanceof Connection connection) {
                     connection.serve(key.isReadable());
@@ -115,19 +116,17 @@ public final class HttpTerm {
 
         void serve(boolean readable) throws IOException {
             try {
-                for (boolean mayRead = readable; !sending || sent(); ) {
+                for (boolean mayRead = readable; !sending || sent(); mayRead = false) {
                     if (!ending && parse()) {
                         continue;
                     } else if (!mayRead) {
-                        key.interestOps(SelectionKey.OP_READ);
-                        return;
+                        break;
                     } else if (channel.read(ending ? in.clear() : in.compact()) < 0) {
                         throw new EOFException();
                     }
                     in.flip();
-                    mayRead = false;
                 }
-                key.interestOps(SelectionKey.OP_WRITE);
+                key.interestOps(sending ? SelectionKey.OP_WRITE : SelectionKey.OP_READ);
             } catch (IOException e) { // the peer has gone, or asks for what cannot be read
                 try (channel;
                         sender) { // the sender is closed first, or the peer is not told at once
@@ -182,7 +181,9 @@ public final class HttpTerm {
             int skipped = (int) Math.min(toSkip, in.remaining());
             in.position(in.position() + skipped);
             toSkip -= skipped;
-            int end = in.position() + 3;
+            int length = requestBefore.remaining(), same = requestBefore.mismatch(in);
+            boolean again = length > 0 && (same == length || same < 0);
+            int end = in.position() + (again ? length - 1 : 3);
             while (end < in.limit() && (in.get(end) != '\n' || in.get(end - 2) != '\n')) {
                 end++;
             }
@@ -191,13 +192,12 @@ public final class HttpTerm {
             } else if (end >= in.limit()) {
                 return false;
             }
-            ByteBuffer request = in.slice(in.position(), end + 1 - in.position());
-            in.position(end + 1);
-            if (response == null || !request.equals(requestBefore)) {
-                requestBefore =
-                        ByteBuffer.allocate(request.remaining()).put(request).flip();
+            if (!again) {
+                requestBefore = ByteBuffer.wrap(new byte[end + 1 - in.position()]);
+                in.get(in.position(), requestBefore.array());
                 response = respond(new String(requestBefore.array(), ISO_8859_1));
             }
+            in.position(end + 1);
             toSkip = response.requestBody;
             chunkToEnd = response.chunk;
             begin(response.head, response.length);
@@ -239,8 +239,8 @@ public final class HttpTerm {
         String cache = asked.get("c") == 0 ? "Cache-Control: no-cache\r\n" : "";
         String start = chunked ? Long.toHexString(size) + (size > 0 ? "\r\n" : "\r\n\r\n") : help ? USAGE : "";
         String head = first + (bodiless ? "" : framing) + kept + cache + "\r\n" + (headOnly ? "" : start);
-        size = headOnly ? 0 : size;
-        return new Response(segment(head), size, chunked && size > 0, close, close ? 0 : Long.parseLong(body));
+        long sent = headOnly ? 0 : size, rest = close ? 0 : Long.parseLong(body);
+        return new Response(segment(head), sent, chunked && sent > 0, close, rest);
     }
 
     private static MemorySegment segment(String text) {

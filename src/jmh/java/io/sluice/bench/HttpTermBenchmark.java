@@ -58,22 +58,29 @@ final class HttpTermBenchmark {
     private record Sample(double cpuSecondsPerGiB, double gibPerSecond) {}
 
     private record Server(Sender sender, Process process, int port) {
-        /** Nanoseconds that the sending thread has run. */
-        long cpu() throws IOException {
-            long sum = 0;
+        /** Where the kernel tells about the sending thread. */
+        Path task() throws IOException {
             try (Stream<Path> tasks = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
                 for (Path task : tasks.toList()) {
-                    try {
-                        if (Files.readString(task.resolve("comm")).strip().equals(sender.thread)) {
-                            sum += Long.parseLong(
-                                    Files.readString(task.resolve("schedstat")).split(" ")[0]);
-                        }
-                    } catch (NoSuchFileException e) {
-                        continue; // a thread that has ended sent nothing
+                    if (isSender(task)) {
+                        return task;
                     }
                 }
             }
-            return sum;
+            throw new IOException(process + " has no thread " + sender.thread);
+        }
+
+        private boolean isSender(Path task) throws IOException {
+            try {
+                return Files.readString(task.resolve("comm")).strip().equals(sender.thread);
+            } catch (NoSuchFileException e) {
+                return false; // it has ended
+            }
+        }
+
+        /** Nanoseconds that the sending thread has run. */
+        long cpu() throws IOException {
+            return Long.parseLong(Files.readString(task().resolve("schedstat")).split(" ")[0]);
         }
     }
 
@@ -89,7 +96,9 @@ final class HttpTermBenchmark {
                 "CPU s/GiB",
                 "GiB/s");
         List<Server> servers = new ArrayList<>();
-        try (ExecutorService clients = Executors.newFixedThreadPool(CONNECTIONS)) {
+        int[] processors = Machine.processors();
+        int other = processors[processors.length - 1];
+        try (ExecutorService clients = Executors.newFixedThreadPool(CONNECTIONS, client -> pinned(other, client))) {
             start(servers, comparison);
             for (Server server : servers) {
                 for (long size : SIZES) {
@@ -125,6 +134,13 @@ final class HttpTermBenchmark {
         }
     }
 
+    private static Thread pinned(int processor, Runnable client) {
+        return new Thread(() -> {
+            Machine.pin(processor);
+            client.run();
+        });
+    }
+
     private static void start(List<Server> servers, Comparison comparison) throws IOException, InterruptedException {
         Files.createDirectories(FOLDER);
         String twin = FOLDER.resolve("httpterm").toAbsolutePath().toString();
@@ -158,7 +174,10 @@ final class HttpTermBenchmark {
         BufferedReader output = process.inputReader(StandardCharsets.UTF_8);
         for (String line; (line = output.readLine()) != null; ) {
             if (line.startsWith("listening on ")) {
-                return new Server(sender, process, Integer.parseInt(line.substring(line.lastIndexOf(':') + 1)));
+                Server server =
+                        new Server(sender, process, Integer.parseInt(line.substring(line.lastIndexOf(':') + 1)));
+                Machine.pin(Integer.parseInt(server.task().getFileName().toString()), Machine.processors()[0]);
+                return server;
             }
         }
         throw new IOException(Arrays.toString(command) + " does not listen");

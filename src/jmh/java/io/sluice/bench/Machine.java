@@ -69,10 +69,15 @@ final class Machine {
 
     /** Keeps the current thread, which must be a platform thread, on one processor. */
     static void pin(int processor) {
+        pin(0, processor);
+    }
+
+    /** Keeps the thread with this number, which may be another process's, on one processor. */
+    static void pin(int thread, int processor) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment mask = arena.allocate(MASK, Long.BYTES);
             mask.setAtIndex(JAVA_LONG, processor / Long.SIZE, 1L << processor);
-            int result = (int) SCHED_SETAFFINITY.invokeExact(0, (long) MASK, mask);
+            int result = (int) SCHED_SETAFFINITY.invokeExact(thread, (long) MASK, mask);
             if (result != 0) {
                 throw new IllegalStateException("sched_setaffinity(" + processor + ") failed");
             }
