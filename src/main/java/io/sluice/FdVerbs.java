@@ -122,15 +122,15 @@ final class FdVerbs extends FdAccess {
     }
 
     @Override
-    public void awaitEither(Closeable first, int firstOps, Closeable second, int secondOps, long nanos)
+    public int awaitEither(Closeable first, int firstOps, Closeable second, int secondOps, long nanos)
             throws IOException {
-        await(side(first), events(firstOps), side(second), events(secondOps), nanos);
+        return await(side(first), events(firstOps), side(second), events(secondOps), nanos);
     }
 
-    private static void await(Side first, int firstEvents, Side second, int secondEvents, long nanos)
+    private static int await(Side first, int firstEvents, Side second, int secondEvents, long nanos)
             throws ErrnoException {
         try {
-            Waiter.awaitEither(first.descriptor(), firstEvents, second.descriptor(), secondEvents, nanos);
+            return Waiter.awaitEither(first.descriptor(), firstEvents, second.descriptor(), secondEvents, nanos);
         } catch (WaitFailedException e) {
             throw Failures.waiting(e, firstEvents != 0 ? first : second);
         }

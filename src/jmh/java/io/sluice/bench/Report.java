@@ -70,7 +70,8 @@ final class Report {
             String fresh = PART.matcher(page.getValue())
                     .replaceAll(part -> Matcher.quoteReplacement(part.group(1) + contents(part) + part.group(4)));
             if (!check) {
-                Path file = Files.createDirectories(folder).resolve(page.getKey().getFileName());
+                Path file =
+                        Files.createDirectories(folder).resolve(page.getKey().getFileName());
                 Files.writeString(file, fresh);
                 System.out.println("written: " + file);
             } else if (!fresh.equals(page.getValue())) {

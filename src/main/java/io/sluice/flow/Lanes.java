@@ -21,6 +21,12 @@ final class Lanes {
 
     private static final long LONGEST_PAUSE_NANOS = 1_000_000;
 
+    /** Sides, as bits. */
+    private static final int FIRST = 1;
+
+    private static final int SECOND = 2;
+    private static final int BOTH = FIRST | SECOND;
+
     private final Peer first;
     private final Peer second;
     private final Lane forth;
@@ -54,14 +60,21 @@ final class Lanes {
 
     /** Moves what can be moved now, in both directions. */
     Relay.Next step() throws RelayException {
+        return step(BOTH);
+    }
+
+    /** As {@link #step()}, but for a lane that waits for neither of these sides, which would look in vain. */
+    private Relay.Next step(int ready) throws RelayException {
         if (ended) {
             if (failure != null) {
                 throw failure;
             }
             return Relay.Next.DONE;
         }
-        advance(forth);
-        if (back != null) {
+        if (isDue(forth, ready)) {
+            advance(forth);
+        }
+        if (back != null && isDue(back, ready)) {
             advance(back);
         }
         if (forth.hasEnded() && (back == null || back.hasEnded())) {
@@ -83,6 +96,14 @@ final class Lanes {
         return forth.next() == OneWay.Next.AGAIN || (back != null && back.next() == OneWay.Next.AGAIN)
                 ? Relay.Next.AGAIN
                 : Relay.Next.WAIT;
+    }
+
+    private static boolean isDue(Lane lane, int ready) {
+        return switch (lane.next()) {
+            case AGAIN, DONE -> true;
+            case SOURCE_READABLE -> (ready & (lane.way == Way.FORTH ? FIRST : SECOND)) != 0;
+            case SINK_WRITABLE -> (ready & (lane.way == Way.FORTH ? SECOND : FIRST)) != 0;
+        };
     }
 
     // Where a peer takes no more, what it had sent before that is still delivered to the other, but the end is not
@@ -156,7 +177,9 @@ final class Lanes {
         long before = -1;
         int fruitless = 0;
         int yields = 0;
-        for (Relay.Next next; (next = step()) != Relay.Next.DONE; fruitless++) {
+        int ready = BOTH;
+        for (Relay.Next next; (next = step(ready)) != Relay.Next.DONE; fruitless++) {
+            ready = BOTH;
             if (Thread.currentThread().isInterrupted()) {
                 throw ended(waitingEnded(Reason.INTERRUPTED, "interrupted", null));
             }
@@ -170,7 +193,7 @@ final class Lanes {
                 yieldCarrier();
             } else if (next == Relay.Next.WAIT) {
                 yields = 0;
-                await(fruitless);
+                ready = await(fruitless);
             } else if (virtual) {
                 yields = 0;
                 LockSupport.parkNanos(1);
@@ -186,12 +209,13 @@ final class Lanes {
         Thread.yield();
     }
 
-    private void await(int fruitless) throws RelayException {
+    /** The sides that were seen to be ready. */
+    private int await(int fruitless) throws RelayException {
         if (fruitless > PATIENCE) {
             LockSupport.parkNanos(Math.min(1000L << Math.min(fruitless - PATIENCE, 10), LONGEST_PAUSE_NANOS));
         }
         try {
-            FdAccess.get().awaitEither(first.end, firstInterest, second.end, secondInterest, nanosToIdle());
+            return FdAccess.get().awaitEither(first.end, firstInterest, second.end, secondInterest, nanosToIdle());
         } catch (IOException e) {
             throw ended(waitingEnded(Reason.FAILED, "waiting failed", e));
         }

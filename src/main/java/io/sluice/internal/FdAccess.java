@@ -84,8 +84,9 @@ public abstract class FdAccess {
      * @param firstOps what to wait for: OP_READ and OP_WRITE of {@link java.nio.channels.SelectionKey}, or 0 for closing alone
      * @param secondOps the same for the other
      * @param nanos the most to wait; {@link Long#MAX_VALUE} for no limit
+     * @return bit 0 if the first has something to report, bit 1 if the second has; both where it is not known which
      */
-    public abstract void awaitEither(Closeable first, int firstOps, Closeable second, int secondOps, long nanos)
+    public abstract int awaitEither(Closeable first, int firstOps, Closeable second, int secondOps, long nanos)
             throws IOException;
 
     /** {@code shutdown(fd, SHUT_WR)} for a socket: what was sent before still arrives, and then the end. */

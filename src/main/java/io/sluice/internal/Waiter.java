@@ -20,6 +20,9 @@ public final class Waiter {
     /** A burst of waiting threads does not keep its descriptors for ever. */
     private static final int MOST_SPARE = 8;
 
+    /** What {@link #awaitEither} waited for, one or the other or both. */
+    public static final int EITHER = 3;
+
     private static final ArrayBlockingQueue<Integer> SPARE_EVENTFDS = new ArrayBlockingQueue<>(MOST_SPARE);
     private static final MemorySegment ONE = Arena.global().allocateFrom(ValueLayout.JAVA_LONG, 1L);
     private static final MemorySegment DRAIN = Arena.global().allocate(ValueLayout.JAVA_LONG);
@@ -94,8 +97,9 @@ public final class Waiter {
      *
      * @param firstEvents POLLIN, POLLOUT, both, or 0 for closing alone
      * @param secondEvents the same for the other
+     * @return bit 0 if the first has something to report, bit 1 if the second has; {@link #EITHER} where it is not known which
      */
-    public static void awaitEither(Descriptor first, int firstEvents, Descriptor second, int secondEvents, long nanos)
+    public static int awaitEither(Descriptor first, int firstEvents, Descriptor second, int secondEvents, long nanos)
             throws WaitFailedException {
         Waiter waiter = new Waiter();
         first.add(waiter);
@@ -104,11 +108,10 @@ public final class Waiter {
             first.markPolled();
             second.markPolled();
             if (first.isOpen() && second.isOpen()) {
-                if (waiter.eventfd < 0) {
-                    waiter.parkForEither(first.number(), firstEvents, second.number(), secondEvents, nanos);
-                } else {
-                    waiter.pollEither(first.number(), firstEvents, second.number(), secondEvents, nanos);
+                if (waiter.eventfd >= 0) {
+                    return waiter.pollEither(first.number(), firstEvents, second.number(), secondEvents, nanos);
                 }
+                waiter.parkForEither(first.number(), firstEvents, second.number(), secondEvents, nanos);
             }
         } catch (WaitFailedException e) {
             if (first.isOpen() && second.isOpen()) {
@@ -119,9 +122,10 @@ public final class Waiter {
             first.remove(waiter);
             waiter.returnEventfd();
         }
+        return EITHER;
     }
 
-    private void pollEither(int first, int firstEvents, int second, int secondEvents, long nanos)
+    private int pollEither(int first, int firstEvents, int second, int secondEvents, long nanos)
             throws WaitFailedException {
         int ready;
         InterruptBell bell = new InterruptBell(this);
@@ -144,6 +148,7 @@ public final class Waiter {
         } else if (ready < 0 && ready != -Linux.EINTR() && ready != -Linux.EAGAIN()) {
             throw new WaitFailedException("poll", -ready);
         }
+        return ready > 0 && ready <= EITHER ? ready : EITHER;
     }
 
     private void parkForEither(int first, int firstEvents, int second, int secondEvents, long nanos)
