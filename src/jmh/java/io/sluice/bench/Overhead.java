@@ -35,7 +35,9 @@ final class Overhead {
     private static final double MOST_FOR_A_LOAN = 150;
     private static final double MOST_BYTES_OF_A_LOAN = 256;
     private static final String BYTES = "B/op";
-    private static final int WARM_UPS = 3;
+    /** So that the compilers are done: on a slow machine what lends takes a second and a half. */
+    private static final int WARM_UPS = 12;
+
     private static final long WARM_UP_MILLIS = 150;
 
     /** Many and short, so that some are free of whatever else the machine does. */
