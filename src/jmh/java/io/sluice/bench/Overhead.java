@@ -35,6 +35,7 @@ final class Overhead {
     private static final double MOST_FOR_A_LOAN = 150;
     private static final double MOST_BYTES_OF_A_LOAN = 256;
     private static final String BYTES = "B/op";
+
     /** So that the compilers are done: on a slow machine what lends takes a second and a half. */
     private static final int WARM_UPS = 12;
 
