@@ -4,12 +4,20 @@ import io.sluice.Fd;
 import io.sluice.flow.OneWay;
 import io.sluice.flow.Relay;
 import io.sluice.flow.Way;
+import io.sluice.internal.Syscalls;
 import io.sluice.internal.ffi.Linux;
+import io.sluice.testing.Await;
 import io.sluice.testing.Libc;
+import io.sluice.testing.SystemCall;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 
 /** Relays that are stepped whenever something has come, and such as run from the first byte to the end. */
@@ -131,6 +139,67 @@ final class Relays {
         @Override
         long taken() throws IOException {
             return take(left[0]) + take(right[1]);
+        }
+    }
+
+    /** A run of a relay that is woken by each of several messages, all of which go one way. */
+    static final class Woken extends Turns {
+        static final int MESSAGES = 8;
+        private static final int MESSAGE = 1 << 10;
+
+        private static final Path CALL = Path.of("/proc/self/syscall");
+
+        private final MemorySegment arrived = Arena.ofAuto().allocate(MESSAGE);
+        private @Nullable Fd first;
+        private @Nullable Fd second;
+        private FutureTask<Long> peers = new FutureTask<>(() -> 0L);
+        private volatile int mover;
+
+        @Override
+        long bytes() {
+            return (long) MESSAGES * MESSAGE;
+        }
+
+        @Override
+        void feed() throws IOException {
+            if (!Files.exists(CALL)) {
+                throw new MissingException("needs a kernel that shows which call a thread sleeps in");
+            }
+            int[] left = sockets();
+            int[] right = sockets();
+            first = own(Fd.borrow(left[1]));
+            second = own(Fd.borrow(right[0]));
+            peers = new FutureTask<>(() -> converse(left[0], right[1]));
+            Thread.ofPlatform().start(peers);
+        }
+
+        private long converse(int from, int to) throws Exception {
+            long bytes = 0;
+            for (int i = 0; i < MESSAGES; i++) {
+                Await.until(this::isWaiting, "the relay waits");
+                give(from, MESSAGE);
+                bytes += Syscalls.read(to, arrived, MESSAGE);
+            }
+            Libc.shutdown(from, Linux.SHUT_WR());
+            Libc.shutdown(to, Linux.SHUT_WR());
+            return bytes;
+        }
+
+        private boolean isWaiting() throws IOException {
+            Path call = Path.of("/proc/self/task/" + mover + "/syscall");
+            return mover != 0 && Files.readString(call).startsWith(SystemCall.POLL.number() + " ");
+        }
+
+        @Override
+        boolean move() throws IOException {
+            mover = Libc.gettid();
+            Relay.between(first, second).run();
+            return true;
+        }
+
+        @Override
+        long taken() throws Exception {
+            return peers.get();
         }
     }
 }

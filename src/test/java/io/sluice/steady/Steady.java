@@ -17,6 +17,7 @@ enum Steady {
     STEPS_BOTH_WAYS(() -> new Relays.OfSockets(Way.FORTH, Way.BACK)),
     RUN_ONE_WAY(() -> new Relays.Runs(false)),
     RUN_BOTH_WAYS(() -> new Relays.Runs(true)),
+    RUN_WOKEN(Relays.Woken::new),
     FAN_OUT(() -> new FansOut(16L * Turns.MEBIBYTE)),
     SMALL_FAN_OUT(() -> new FansOut(Turns.CHUNK)),
     SMALL_RESPONSES(() -> new Responses(Turns.CHUNK, 2 * Turns.MEBIBYTE)),

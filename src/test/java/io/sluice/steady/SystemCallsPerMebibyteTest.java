@@ -124,6 +124,15 @@ class SystemCallsPerMebibyteTest {
         takes(Steady.RUN_BOTH_WAYS, Map.of("splice", 2 * (3 + 2), "shutdown", 2, "ioctl", 1));
     }
 
+    /** In, out, and a look for more for each message; a look at both ways before the first, and at the end of each. */
+    @Test
+    void aRelayThatIsWokenLooksOnlyAtTheWayItIsWokenFor() throws Exception {
+        int messages = Relays.Woken.MESSAGES;
+        Calls calls = callsOf(Steady.RUN_WOKEN);
+        calls.made.keySet().removeAll(WAITING);
+        calls.areAtMost(Map.of("splice", 3 * messages + 2 + 2, "ioctl", messages + 3, "shutdown", 2));
+    }
+
     @Test
     void aFanOutTakesOneSpliceInATeeForEachBranchAndOneSpliceOutForEachSink() throws Exception {
         // By pipefuls of a mebibyte; one splice finds the end, and three pipes are measured and given back.

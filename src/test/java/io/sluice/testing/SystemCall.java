@@ -7,6 +7,8 @@ public enum SystemCall {
     READ(0, 63),
     WRITE(1, 64),
     CLOSE(3, 57),
+    /** On arm64 it is ppoll that the C library makes of it. */
+    POLL(7, 73),
     IOCTL(16, 29),
     SENDTO(44, 206),
     SENDMSG(46, 211),
