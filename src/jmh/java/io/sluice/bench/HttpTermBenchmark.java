@@ -57,30 +57,11 @@ final class HttpTermBenchmark {
 
     private record Sample(double cpuSecondsPerGiB, double gibPerSecond) {}
 
-    private record Server(Sender sender, Process process, int port) {
-        /** Where the kernel tells about the sending thread. */
-        Path task() throws IOException {
-            try (Stream<Path> tasks = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
-                for (Path task : tasks.toList()) {
-                    if (isSender(task)) {
-                        return task;
-                    }
-                }
-            }
-            throw new IOException(process + " has no thread " + sender.thread);
-        }
-
-        private boolean isSender(Path task) throws IOException {
-            try {
-                return Files.readString(task.resolve("comm")).strip().equals(sender.thread);
-            } catch (NoSuchFileException e) {
-                return false; // it has ended
-            }
-        }
-
+    /** @param task where the kernel tells about the thread that sends */
+    private record Server(Sender sender, Process process, int port, Path task) {
         /** Nanoseconds that the sending thread has run. */
         long cpu() throws IOException {
-            return Long.parseLong(Files.readString(task().resolve("schedstat")).split(" ")[0]);
+            return Long.parseLong(Files.readString(task.resolve("schedstat")).split(" ")[0]);
         }
     }
 
@@ -174,13 +155,27 @@ final class HttpTermBenchmark {
         BufferedReader output = process.inputReader(StandardCharsets.UTF_8);
         for (String line; (line = output.readLine()) != null; ) {
             if (line.startsWith("listening on ")) {
-                Server server =
-                        new Server(sender, process, Integer.parseInt(line.substring(line.lastIndexOf(':') + 1)));
-                Machine.pin(Integer.parseInt(server.task().getFileName().toString()), Machine.processors()[0]);
-                return server;
+                Path task = task(process, sender.thread);
+                Machine.pin(Integer.parseInt(task.getFileName().toString()), Machine.processors()[0]);
+                return new Server(sender, process, Integer.parseInt(line.substring(line.lastIndexOf(':') + 1)), task);
             }
         }
         throw new IOException(Arrays.toString(command) + " does not listen");
+    }
+
+    private static Path task(Process process, String name) throws IOException {
+        try (Stream<Path> tasks = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
+            for (Path task : tasks.toList()) {
+                try {
+                    if (Files.readString(task.resolve("comm")).strip().equals(name)) {
+                        return task;
+                    }
+                } catch (NoSuchFileException e) {
+                    continue; // a thread that has ended
+                }
+            }
+        }
+        throw new IOException(process + " has no thread " + name);
     }
 
     private static Sample sample(Server server, long size, long millis, ExecutorService clients) throws Exception {

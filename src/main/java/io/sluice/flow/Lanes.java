@@ -4,6 +4,7 @@ import io.sluice.Fd;
 import io.sluice.flow.RelayException.Reason;
 import io.sluice.flow.RelayException.Side;
 import io.sluice.internal.FdAccess;
+import io.sluice.internal.Waiter;
 import java.io.IOException;
 import java.nio.channels.SelectionKey;
 import java.time.Duration;
@@ -20,12 +21,6 @@ final class Lanes {
     private static final int MOST_YIELDS = 8;
 
     private static final long LONGEST_PAUSE_NANOS = 1_000_000;
-
-    /** Sides, as bits. */
-    private static final int FIRST = 1;
-
-    private static final int SECOND = 2;
-    private static final int BOTH = FIRST | SECOND;
 
     private final Peer first;
     private final Peer second;
@@ -60,7 +55,7 @@ final class Lanes {
 
     /** Moves what can be moved now, in both directions. */
     Relay.Next step() throws RelayException {
-        return step(BOTH);
+        return step(Waiter.EITHER);
     }
 
     /** As {@link #step()}, but for a lane that waits for neither of these sides, which would look in vain. */
@@ -101,8 +96,8 @@ final class Lanes {
     private static boolean isDue(Lane lane, int ready) {
         return switch (lane.next()) {
             case AGAIN, DONE -> true;
-            case SOURCE_READABLE -> (ready & (lane.way == Way.FORTH ? FIRST : SECOND)) != 0;
-            case SINK_WRITABLE -> (ready & (lane.way == Way.FORTH ? SECOND : FIRST)) != 0;
+            case SOURCE_READABLE -> (ready & (lane.way == Way.FORTH ? Waiter.FIRST : Waiter.SECOND)) != 0;
+            case SINK_WRITABLE -> (ready & (lane.way == Way.FORTH ? Waiter.SECOND : Waiter.FIRST)) != 0;
         };
     }
 
@@ -177,9 +172,9 @@ final class Lanes {
         long before = -1;
         int fruitless = 0;
         int yields = 0;
-        int ready = BOTH;
+        int ready = Waiter.EITHER;
         for (Relay.Next next; (next = step(ready)) != Relay.Next.DONE; fruitless++) {
-            ready = BOTH;
+            ready = Waiter.EITHER;
             if (Thread.currentThread().isInterrupted()) {
                 throw ended(waitingEnded(Reason.INTERRUPTED, "interrupted", null));
             }

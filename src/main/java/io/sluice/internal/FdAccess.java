@@ -84,7 +84,8 @@ public abstract class FdAccess {
      * @param firstOps what to wait for: OP_READ and OP_WRITE of {@link java.nio.channels.SelectionKey}, or 0 for closing alone
      * @param secondOps the same for the other
      * @param nanos the most to wait; {@link Long#MAX_VALUE} for no limit
-     * @return bit 0 if the first has something to report, bit 1 if the second has; both where it is not known which
+     * @return which has something to report: {@link Waiter#FIRST}, {@link Waiter#SECOND}, or {@link Waiter#EITHER} where both have or it is
+     *     not known
      */
     public abstract int awaitEither(Closeable first, int firstOps, Closeable second, int secondOps, long nanos)
             throws IOException;

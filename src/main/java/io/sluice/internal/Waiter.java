@@ -17,11 +17,14 @@ import org.jspecify.annotations.Nullable;
  * carrier to others, and {@link Poller} unparks it.
  */
 public final class Waiter {
+    /** The first and the second that {@link #awaitEither} waits for, as bits; and both, where it is not known which is ready. */
+    public static final int FIRST = 1;
+
+    public static final int SECOND = 2;
+    public static final int EITHER = FIRST | SECOND;
+
     /** A burst of waiting threads does not keep its descriptors for ever. */
     private static final int MOST_SPARE = 8;
-
-    /** What {@link #awaitEither} waited for, one or the other or both. */
-    public static final int EITHER = 3;
 
     private static final ArrayBlockingQueue<Integer> SPARE_EVENTFDS = new ArrayBlockingQueue<>(MOST_SPARE);
     private static final MemorySegment ONE = Arena.global().allocateFrom(ValueLayout.JAVA_LONG, 1L);
@@ -97,7 +100,7 @@ public final class Waiter {
      *
      * @param firstEvents POLLIN, POLLOUT, both, or 0 for closing alone
      * @param secondEvents the same for the other
-     * @return bit 0 if the first has something to report, bit 1 if the second has; {@link #EITHER} where it is not known which
+     * @return which has something to report: {@link #FIRST}, {@link #SECOND}, or {@link #EITHER} where both have or it is not known
      */
     public static int awaitEither(Descriptor first, int firstEvents, Descriptor second, int secondEvents, long nanos)
             throws WaitFailedException {

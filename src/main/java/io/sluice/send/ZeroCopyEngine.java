@@ -17,8 +17,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code send} with MSG_ZEROCOPY, {@code sendmsg} for several ranges: the kernel sends from the caller's pages, and puts a notification into the socket's error queue when it
- * is done with them.
+ * {@code send} with MSG_ZEROCOPY, {@code sendmsg} for several ranges: the kernel sends from the caller's pages, and puts a notification
+ * into the socket's error queue when it is done with them.
  */
 final class ZeroCopyEngine implements Engine {
     /** The most bytes of one send: all of them count against the limit on locked memory until its notification. */
@@ -161,17 +161,18 @@ final class ZeroCopyEngine implements Engine {
         WeakReference<ZeroCopyEngine> watched = new WeakReference<>(engine);
         return () -> {
             ZeroCopyEngine alive = watched.get();
-            return alive == null || alive.isEmptied();
+            return alive == null || alive.isLookedAfter();
         };
     }
 
     // A program that has just emptied the queue itself is left alone, because it would have to wait for the lock.
-    private boolean isEmptied() {
-        if (queue().wasEmptied()) {
-            return false;
+    private boolean isLookedAfter() {
+        boolean byProgram = queue().wasEmptied();
+        if (!byProgram) {
+            reap();
+            queue().wasEmptied();
         }
-        reap();
-        return queue().wasEmptied();
+        return !byProgram;
     }
 
     private void watchOnce() {

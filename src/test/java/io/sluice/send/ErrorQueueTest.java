@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sluice.Fd;
+import io.sluice.internal.FdAccess;
 import io.sluice.internal.SocketCalls;
 import io.sluice.internal.WaitCalls;
 import io.sluice.internal.ffi.Linux;
@@ -21,6 +22,7 @@ import io.sluice.testing.Seccomp;
 import io.sluice.testing.SystemCall;
 import io.sluice.testing.Workbench;
 import io.sluice.testing.Workbench.Sockets;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -32,6 +34,8 @@ import java.nio.channels.SocketChannel;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -179,6 +183,26 @@ class ErrorQueueTest {
             Await.until(() -> selector.selectNow() == 0 & clear(selector), "a selector with nothing to select");
             far.write(ByteBuffer.wrap(new byte[1]));
             assertThat(selector.select()).isEqualTo(1);
+        }
+    }
+
+    /** A program that is just emptying its queue itself is left alone, and must not be forgotten when it stops. */
+    @Test
+    void whoIsLeftAloneIsLookedAtAgainThoughNothingMoreComes() throws Exception {
+        try (Workbench bench = new Workbench();
+                Arena memory = Arena.ofConfined()) {
+            Sockets tcp = bench.tcp();
+            AtomicInteger looks = new AtomicInteger();
+            BooleanSupplier leftAloneTwice = () -> looks.incrementAndGet() == 3;
+            try (Fd socket = Fd.borrow(tcp.near())) {
+                FdAccess.get().watchErrors(socket, leftAloneTwice);
+                gives(0, SocketCalls.setOption(tcp.near(), Linux.SOL_SOCKET(), Linux.SO_ZEROCOPY(), 1));
+                long address = memory.allocate(PAGE, PAGE).address();
+                gives(PAGE, SocketCalls.send(tcp.near(), address, PAGE, Linux.MSG_ZEROCOPY()));
+                bench.readFully(tcp.far(), PAGE);
+                Await.until(() -> looks.get() == 3, "a third look");
+                FdAccess.get().unwatchErrors(socket, leftAloneTwice);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ import io.sluice.flow.Way;
 import io.sluice.internal.Syscalls;
 import io.sluice.internal.ffi.Linux;
 import io.sluice.testing.Await;
+import io.sluice.testing.BlockedCall;
 import io.sluice.testing.Libc;
 import io.sluice.testing.SystemCall;
 import java.io.IOException;
@@ -169,25 +170,25 @@ final class Relays {
             int[] right = sockets();
             first = own(Fd.borrow(left[1]));
             second = own(Fd.borrow(right[0]));
-            peers = new FutureTask<>(() -> converse(left[0], right[1]));
+            peers = new FutureTask<>(() -> {
+                try {
+                    return converse(left[0], right[1]);
+                } finally {
+                    Libc.shutdown(left[0], Linux.SHUT_WR());
+                    Libc.shutdown(right[1], Linux.SHUT_WR());
+                }
+            });
             Thread.ofPlatform().start(peers);
         }
 
         private long converse(int from, int to) throws Exception {
             long bytes = 0;
             for (int i = 0; i < MESSAGES; i++) {
-                Await.until(this::isWaiting, "the relay waits");
+                Await.until(() -> BlockedCall.isIn(SystemCall.POLL, mover), "the relay waits");
                 give(from, MESSAGE);
                 bytes += Syscalls.read(to, arrived, MESSAGE);
             }
-            Libc.shutdown(from, Linux.SHUT_WR());
-            Libc.shutdown(to, Linux.SHUT_WR());
             return bytes;
-        }
-
-        private boolean isWaiting() throws IOException {
-            Path call = Path.of("/proc/self/task/" + mover + "/syscall");
-            return mover != 0 && Files.readString(call).startsWith(SystemCall.POLL.number() + " ");
         }
 
         @Override

@@ -42,15 +42,20 @@ public final class BlockedCall<T> {
     /** Whether its thread sleeps in the call at this moment. */
     public boolean sleeps() throws IOException {
         try {
-            return thread != 0 && status("syscall").startsWith(call.number() + " ");
+            return isIn(call, thread);
         } catch (NoSuchFileException e) {
             return task.isDone() ? false : abort("this kernel does not show which call a thread sleeps in");
         }
     }
 
+    /** Whether a thread of this process sleeps in the call at this moment; no thread has the number 0. */
+    public static boolean isIn(SystemCall call, int thread) throws IOException {
+        return thread != 0 && status(thread, "syscall").startsWith(call.number() + " ");
+    }
+
     /** Whether nothing, not even a signal that kills, could wake it: state D. */
     public boolean isUninterruptible() throws IOException {
-        String stat = status("stat");
+        String stat = status(thread, "stat");
         return stat.charAt(stat.lastIndexOf(')') + 2) == 'D';
     }
 
@@ -63,7 +68,7 @@ public final class BlockedCall<T> {
         return task.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     }
 
-    private String status(String file) throws IOException {
+    private static String status(int thread, String file) throws IOException {
         return Files.readString(Path.of("/proc/self/task/" + thread + "/" + file));
     }
 }
