@@ -30,9 +30,10 @@ final class HttpTermBenchmark {
     private static final Path SOURCE = Path.of("src/jmh/java/io/sluice/bench/httpterm.c");
     private static final Path PROGRAM = Path.of("docs/examples/HttpTerm.java");
     private static final long[] SIZES = {1 << 10, 4 << 10, 16 << 10, 32 << 10, 64 << 10, 256 << 10, 1 << 20, 10 << 20};
-    private static final int CONNECTIONS = 2;
+    private static final int CONNECTIONS = 16;
     private static final long LEAST_TO_WIN = 64 << 10;
     private static final int READ = 256 << 10;
+    private static final long PATIENCE_NANOS = 10_000_000_000L;
     private static final double GIB = 1 << 30;
 
     /** Who sends. */
@@ -163,19 +164,28 @@ final class HttpTermBenchmark {
         throw new IOException(Arrays.toString(command) + " does not listen");
     }
 
+    // A thread has its name some time after it has begun.
     private static Path task(Process process, String name) throws IOException {
-        try (Stream<Path> tasks = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
-            for (Path task : tasks.toList()) {
-                try {
-                    if (Files.readString(task.resolve("comm")).strip().equals(name)) {
+        long end = System.nanoTime() + PATIENCE_NANOS;
+        while (System.nanoTime() < end) {
+            try (Stream<Path> tasks = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
+                for (Path task : tasks.toList()) {
+                    if (nameOf(task).equals(name)) {
                         return task;
                     }
-                } catch (NoSuchFileException e) {
-                    continue; // a thread that has ended
                 }
             }
         }
+        process.destroy();
         throw new IOException(process + " has no thread " + name);
+    }
+
+    private static String nameOf(Path task) throws IOException {
+        try {
+            return Files.readString(task.resolve("comm")).strip();
+        } catch (NoSuchFileException e) {
+            return ""; // it has ended
+        }
     }
 
     private static Sample sample(Server server, long size, long millis, ExecutorService clients) throws Exception {
