@@ -28,10 +28,10 @@ final class FanoutComparison {
     /** With these, what a write costs is told best from what reading costs. */
     private static final int MOST = 8;
 
-    private static final int STEP = 256 << 10;
+    private static final int SINK = 256 << 10;
 
-    /** As much as a fan-out's own pipes, so that one step takes all that has come during the one before. */
-    private static final int SOURCE = 1 << 20;
+    /** What the child's pipe holds, as a fan-out's own do, and the writer's buffer: a step takes all that has come during the one before. */
+    private static final int STEP = 1 << 20;
 
     private static final double GIB = 1 << 30;
 
@@ -133,7 +133,7 @@ final class FanoutComparison {
             var channel = kind == Sinks.TCP ? peers.reader() : peers.connection();
             return new Sink(null, channel, List.of(channel), null);
         }
-        Pipe pipe = sized(STEP);
+        Pipe pipe = sized(SINK);
         Process process = peers.discarding(pipe.source().redirect());
         pipe.source().close();
         return new Sink(pipe, pipe.sink(), List.of(pipe), process);
@@ -147,7 +147,7 @@ final class FanoutComparison {
 
     private void tee(Sinks kind, int branches) throws Exception {
         List<Sink> sinks = new ArrayList<>();
-        try (Pipe source = sized(SOURCE);
+        try (Pipe source = sized(STEP);
                 Fd primary = Fd.open(Path.of("/dev/null"), StandardOpenOption.WRITE);
                 Fanout fanout = Fanout.from(source.source(), PipePool.shared()).to(primary)) {
             for (int i = 0; i < branches; i++) {
@@ -169,7 +169,7 @@ final class FanoutComparison {
 
     private void write(Sinks kind, int branches) throws Exception {
         List<Sink> sinks = new ArrayList<>();
-        try (Pipe source = sized(SOURCE);
+        try (Pipe source = sized(STEP);
                 FileChannel primary = FileChannel.open(Path.of("/dev/null"), StandardOpenOption.WRITE);
                 Arena arena = Arena.ofConfined()) {
             for (int i = 0; i < branches; i++) {

@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * whose length divides a page, needs neither.
  *
  * <p><b>When it is worth it.</b> Duplicating and splicing costs two calls more than a write, and work for each page; a copy costs its
- * length. Over loopback, where the receiver copies either way, it does not pay for 64 KiB or less; what it is worth beyond that is to be
+ * length. Over loopback, where the receiver copies either way, it does not pay below 32 KiB; what it is worth beyond that is to be
  * measured where it is used. Less than {@value PatternSender#LEAST_SPLICED} bytes are always written from memory. A master of which less than
  * {@value #LEAST_CONTENT} bytes could be had is not used at all. Then, and where tee or splice is denied, everything is sent from memory;
  * {@link #shortfall} says what could not be had when it was made.
