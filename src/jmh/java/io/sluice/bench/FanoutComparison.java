@@ -19,7 +19,8 @@ import java.util.List;
 
 /**
  * One stream of a child process to several sinks: {@link Fanout} beside a loop that reads it once into a direct buffer and writes it to each.
- * What counts is what one more branch costs. Arguments: {@code --fanout}, then {@code --rounds <n>} and {@code --mib <n>}.
+ * What counts is what one more branch costs. Arguments: {@code --fanout}, then {@code --rounds <n>}, {@code --mib <n>}, and {@code
+ * --step <n>} for what the child's pipe and the writer's buffer hold in KiB, 1024 unless given, as a fan-out's own pipes do.
  */
 final class FanoutComparison {
     private static final Path FOLDER = Json.FOLDER;
@@ -29,10 +30,6 @@ final class FanoutComparison {
     private static final int MOST = 8;
 
     private static final int SINK = 256 << 10;
-
-    /** What the child's pipe holds, as a fan-out's own do, and the writer's buffer: a step takes all that has come during the one before. */
-    private static final int STEP = 1 << 20;
-
     private static final double GIB = 1 << 30;
 
     /** Where the stream goes to, each in another process. */
@@ -55,19 +52,21 @@ final class FanoutComparison {
 
     private final Peers peers;
     private final long bytes;
+    private final int step;
 
-    private FanoutComparison(Peers peers, long bytes) {
+    private FanoutComparison(Peers peers, long bytes, int step) {
         this.peers = peers;
         this.bytes = bytes;
+        this.step = step;
     }
 
     static void run(String[] args) throws Exception {
-        Options options = Options.of(args, "--rounds", "--mib");
+        Options options = Options.of(args, "--rounds", "--mib", "--step");
         long bytes = (long) options.number("--mib", 1024) << 20;
         try (Peers peers = new Peers(FOLDER)) {
-            FanoutComparison fanout = new FanoutComparison(peers, bytes);
+            FanoutComparison fanout = new FanoutComparison(peers, bytes, options.number("--step", 1024) << 10);
             Comparison comparison = Comparison.of(
-                    "fanout",
+                    options.named("fanout", "--step"),
                     "What does each branch more than none cost that a child's output goes to, beside /dev/null?",
                     args,
                     "CPU s/GiB per branch",
@@ -147,14 +146,14 @@ final class FanoutComparison {
 
     private void tee(Sinks kind, int branches) throws Exception {
         List<Sink> sinks = new ArrayList<>();
-        try (Pipe source = sized(STEP);
+        try (Pipe source = sized(step);
                 Fd primary = Fd.open(Path.of("/dev/null"), StandardOpenOption.WRITE);
                 Fanout fanout = Fanout.from(source.source(), PipePool.shared()).to(primary)) {
             for (int i = 0; i < branches; i++) {
                 Sink sink = open(kind);
                 sinks.add(sink);
-                if (kind != Sinks.PIPES) {
-                    fanout.to((SocketChannel) sink.channel);
+                if (sink.channel instanceof SocketChannel socket) {
+                    fanout.to(socket);
                 } else {
                     fanout.to(sink.pipe.sink());
                 }
@@ -169,14 +168,14 @@ final class FanoutComparison {
 
     private void write(Sinks kind, int branches) throws Exception {
         List<Sink> sinks = new ArrayList<>();
-        try (Pipe source = sized(STEP);
+        try (Pipe source = sized(step);
                 FileChannel primary = FileChannel.open(Path.of("/dev/null"), StandardOpenOption.WRITE);
                 Arena arena = Arena.ofConfined()) {
             for (int i = 0; i < branches; i++) {
                 sinks.add(open(kind));
             }
             start(source);
-            MemorySegment memory = arena.allocate(STEP, 4096);
+            MemorySegment memory = arena.allocate(step, 4096);
             ByteBuffer buffer = memory.asByteBuffer();
             long total = 0;
             for (int n; (n = source.source().read(buffer.clear())) >= 0; total += n) {

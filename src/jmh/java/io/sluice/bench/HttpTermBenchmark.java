@@ -23,14 +23,13 @@ import java.util.stream.Stream;
  * <p>Counted is the processor time of the thread that sends, as the scheduler accounts it: {@code /proc/<pid>/task/<tid>/schedstat}.
  *
  * <p>Arguments: {@code --httpterm}, then {@code --rounds <n>}, 7 unless given, {@code --least <n>} for the smallest
- * body in bytes, and {@code --millis <n>} for one sample, 1000 unless given.
+ * body in bytes, {@code --millis <n>} for one sample, 1000 unless given, and {@code --clients <n>}, 16 unless given.
  */
 final class HttpTermBenchmark {
     private static final Path FOLDER = Json.FOLDER;
     private static final Path SOURCE = Path.of("src/jmh/java/io/sluice/bench/httpterm.c");
     private static final Path PROGRAM = Path.of("docs/examples/HttpTerm.java");
     private static final long[] SIZES = {1 << 10, 4 << 10, 16 << 10, 32 << 10, 64 << 10, 256 << 10, 1 << 20, 10 << 20};
-    private static final int CONNECTIONS = 16;
     private static final long LEAST_TO_WIN = 64 << 10;
     private static final int READ = 256 << 10;
     private static final long PATIENCE_NANOS = 10_000_000_000L;
@@ -69,10 +68,11 @@ final class HttpTermBenchmark {
     private HttpTermBenchmark() {}
 
     static void run(String[] args) throws Exception {
-        Options options = Options.of(args, "--rounds", "--least", "--millis");
+        Options options = Options.of(args, "--rounds", "--least", "--millis", "--clients");
         long millis = options.number("--millis", 1000);
+        int connections = options.number("--clients", 16);
         Comparison comparison = Comparison.of(
-                options.named("httpterm", "--least"),
+                options.named("httpterm", "--least", "--clients"),
                 "What does a response from a master pipe cost the thread that sends it?",
                 args,
                 "CPU s/GiB",
@@ -80,11 +80,11 @@ final class HttpTermBenchmark {
         List<Server> servers = new ArrayList<>();
         int[] processors = Machine.processors();
         int other = processors[processors.length - 1];
-        try (ExecutorService clients = Executors.newFixedThreadPool(CONNECTIONS, client -> pinned(other, client))) {
+        try (ExecutorService clients = Executors.newFixedThreadPool(connections, client -> pinned(other, client))) {
             start(servers, comparison);
             for (Server server : servers) {
                 for (long size : SIZES) {
-                    sample(server, size, millis, clients); // for the compilers
+                    sample(server, size, millis, clients, connections); // for the compilers
                 }
             }
             for (long size : SIZES) {
@@ -94,7 +94,7 @@ final class HttpTermBenchmark {
                 System.out.println(Comparison.size(size));
                 for (int round = 0; round < options.number("--rounds", 7); round++) {
                     for (Server server : servers) {
-                        Sample sample = sample(server, size, millis, clients);
+                        Sample sample = sample(server, size, millis, clients, connections);
                         comparison.add(
                                 Comparison.size(size),
                                 server.sender.words,
@@ -153,15 +153,21 @@ final class HttpTermBenchmark {
 
     private static Server start(Sender sender, String... command) throws IOException {
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        BufferedReader output = process.inputReader(StandardCharsets.UTF_8);
-        for (String line; (line = output.readLine()) != null; ) {
-            if (line.startsWith("listening on ")) {
-                Path task = task(process, sender.thread);
-                Machine.pin(Integer.parseInt(task.getFileName().toString()), Machine.processors()[0]);
-                return new Server(sender, process, Integer.parseInt(line.substring(line.lastIndexOf(':') + 1)), task);
+        try {
+            BufferedReader output = process.inputReader(StandardCharsets.UTF_8);
+            for (String line; (line = output.readLine()) != null; ) {
+                if (line.startsWith("listening on ")) {
+                    Path task = task(process, sender.thread);
+                    Machine.pin(Integer.parseInt(task.getFileName().toString()), Machine.processors()[0]);
+                    int port = Integer.parseInt(line.substring(line.lastIndexOf(':') + 1));
+                    return new Server(sender, process, port, task);
+                }
             }
+            throw new IOException(Arrays.toString(command) + " does not listen");
+        } catch (IOException e) {
+            process.destroy();
+            throw e;
         }
-        throw new IOException(Arrays.toString(command) + " does not listen");
     }
 
     // A thread has its name some time after it has begun.
@@ -176,7 +182,6 @@ final class HttpTermBenchmark {
                 }
             }
         }
-        process.destroy();
         throw new IOException(process + " has no thread " + name);
     }
 
@@ -188,11 +193,12 @@ final class HttpTermBenchmark {
         }
     }
 
-    private static Sample sample(Server server, long size, long millis, ExecutorService clients) throws Exception {
+    private static Sample sample(Server server, long size, long millis, ExecutorService clients, int connections)
+            throws Exception {
         long cpu = server.cpu();
         long start = System.nanoTime();
         List<Future<Long>> received = new ArrayList<>();
-        for (int i = 0; i < CONNECTIONS; i++) {
+        for (int i = 0; i < connections; i++) {
             received.add(clients.submit(() -> receive(server.port, size, start + millis * 1_000_000)));
         }
         long bytes = 0;
