@@ -102,7 +102,7 @@ final class SendBenchmark {
     }
 
     // Small sends, so that what makes them is called often and compiled at once; every network has its own regime of
-    // waiting.
+    // waiting. Then all of them, because what a way has compiled for it is compiled anew once others were seen.
     private void warmUp(Sink sink) throws IOException, InterruptedException {
         for (SendWay way : List.copyOf(ways)) {
             try {
@@ -110,6 +110,11 @@ final class SendBenchmark {
             } catch (UnsupportedOperationException e) {
                 comparison.skip(way.words, e.getMessage());
                 ways.remove(way);
+            }
+        }
+        for (int size : sizes) {
+            for (SendWay way : ways) {
+                sample(sink, way, size, millis);
             }
         }
     }

@@ -54,8 +54,14 @@ final class ErrorQueue {
     /** The engines over this socket. */
     final List<ZeroCopyEngine> engines = new CopyOnWriteArrayList<>();
 
-    /** The queue was emptied since somebody last asked. */
+    /** How often the watcher finds the queue untouched before it takes over from a program that was looking after it. */
+    private static final int PATIENCE = 2;
+
+    /** The queue was emptied since the watcher last looked. */
     private volatile boolean emptied;
+
+    /** Looks of the watcher since a program emptied the queue; the watcher's. */
+    private int looks = PATIENCE;
 
     private final long cookie;
 
@@ -141,10 +147,19 @@ final class ErrorQueue {
         return settled;
     }
 
-    /** Whether the queue was emptied since this was last asked. */
-    boolean wasEmptied() {
-        boolean was = emptied;
+    /** Asked by the watcher, each time it looks: whether the program leaves the queue to it. */
+    boolean isNeglected() {
+        if (emptied) {
+            emptied = false;
+            looks = 0;
+        } else if (looks < PATIENCE) {
+            looks++;
+        }
+        return looks == PATIENCE;
+    }
+
+    /** What was emptied just now was emptied by the watcher. */
+    void emptiedByWatcher() {
         emptied = false;
-        return was;
     }
 }

@@ -60,10 +60,12 @@ final class SocketLending implements Lending {
             length += each;
         }
         Engine by = engineFor(length);
-        return untilSent(() -> {
+        Attempt attempt = () -> {
             begin(true);
             return by.send(addresses, lengths, lent);
-        });
+        };
+        long n = attempt.make();
+        return n != 0 ? n : untilSent(attempt);
     }
 
     @Override
@@ -107,13 +109,14 @@ final class SocketLending implements Lending {
         }
     }
 
-    /** Waits for room. Notifications are taken before, or they would be reported instead of it. */
+    /** Waits for room, and tries again. Notifications are taken before, or they would be reported instead of it. */
     private long untilSent(Attempt attempt) throws IOException {
         long n;
-        while ((n = attempt.make()) == 0) {
+        do {
             engine.reap();
             FdAccess.get().await(null, socket, Long.MAX_VALUE);
-        }
+            n = attempt.make();
+        } while (n == 0);
         return n;
     }
 

@@ -165,14 +165,14 @@ final class ZeroCopyEngine implements Engine {
         };
     }
 
-    // A program that has just emptied the queue itself is left alone, because it would have to wait for the lock.
+    // A program that empties the queue itself is left alone, because it would have to wait for the lock.
     private boolean isLookedAfter() {
-        boolean byProgram = queue().wasEmptied();
-        if (!byProgram) {
+        boolean neglected = queue().isNeglected();
+        if (neglected) {
             reap();
-            queue().wasEmptied();
+            queue().emptiedByWatcher();
         }
-        return !byProgram;
+        return neglected;
     }
 
     private void watchOnce() {

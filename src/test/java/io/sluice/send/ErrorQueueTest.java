@@ -212,6 +212,28 @@ class ErrorQueueTest {
     }
 
     @Test
+    void aProgramThatEmptiesTheQueueIsLeftAloneUntilItHasNotDoneSoTwice() throws Exception {
+        try (Workbench bench = new Workbench();
+                Fd socket = Fd.borrow(bench.tcp().near());
+                ZeroCopyEngine engine = ZeroCopyEngine.open(socket)) {
+            ErrorQueue queue = ErrorQueue.join(socket.number(), engine);
+            assertThat(queue.isNeglected()).as("before anybody looked").isTrue();
+
+            engine.reap();
+            assertThat(queue.isNeglected()).as("just emptied").isFalse();
+            engine.reap();
+            assertThat(queue.isNeglected()).as("emptied again").isFalse();
+            assertThat(queue.isNeglected()).as("not emptied once").isFalse();
+            assertThat(queue.isNeglected()).as("not emptied twice").isTrue();
+
+            engine.reap();
+            queue.emptiedByWatcher();
+            assertThat(queue.isNeglected()).as("emptied by the watcher").isTrue();
+            queue.leave(engine);
+        }
+    }
+
+    @Test
     void theErrorQueueIsEmptyOnceAllIsReleased() throws Exception {
         try (Scene scene = new Scene(Method.MSG_ZEROCOPY)) {
             Loan loan = scene.lend(scene.filled(SIZE));
