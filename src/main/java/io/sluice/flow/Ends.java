@@ -1,6 +1,8 @@
 package io.sluice.flow;
 
 import io.sluice.Fd;
+import io.sluice.internal.FileChannelFds;
+import io.sluice.internal.Proc;
 import java.io.IOException;
 import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
@@ -9,12 +11,8 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.channels.SelectableChannel;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.OpenOption;
-import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -30,8 +28,6 @@ final class Ends {
     private static final long FAR_AWAY = 1L << 62;
 
     private static final int O_APPEND = 02000;
-    private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
-    private static final Path DESCRIPTIONS = Path.of("/proc/self/fdinfo");
 
     private Ends() {}
 
@@ -65,14 +61,13 @@ final class Ends {
         }
         long at = FAR_AWAY + ThreadLocalRandom.current().nextLong(FAR_AWAY / 2);
         try (FileLock lock = channel.tryLock(at, 1, reading)) {
-            Path number = lock == null ? null : locked(" " + at + " " + at);
-            if (number == null) {
+            int number = lock == null ? -1 : FileChannelFds.holderOf(at, channel);
+            if (number < 0) {
                 throw unresolved(channel, null);
             }
-            List<String> lines = Files.readAllLines(DESCRIPTIONS.resolve(number));
-            Fd fd = Fd.open(DESCRIPTORS.resolve(number), options(lines, reading));
+            Fd fd = Fd.open(Proc.descriptor(number), reading ? StandardOpenOption.READ : writing(number));
             // The number still has the lock, so it had it when it was opened.
-            if (!hasLock(number, " " + at + " " + at)) {
+            if (!FileChannelFds.hasLock(number, at)) {
                 fd.close();
                 throw new ClosedChannelException();
             }
@@ -82,34 +77,12 @@ final class Ends {
         }
     }
 
-    private static OpenOption[] options(List<String> description, boolean reading) {
-        if (reading) {
-            return new OpenOption[] {StandardOpenOption.READ};
-        }
-        boolean append = description.stream()
+    private static OpenOption writing(int number) {
+        boolean append = Proc.description(number)
+                .lines()
                 .filter(line -> line.startsWith("flags:"))
                 .anyMatch(line -> (Integer.parseInt(line.substring(6).strip(), 8) & O_APPEND) != 0);
-        return append ? new OpenOption[] {StandardOpenOption.APPEND} : new OpenOption[] {StandardOpenOption.WRITE};
-    }
-
-    private static @Nullable Path locked(String range) throws IOException {
-        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(DESCRIPTORS)) {
-            for (Path descriptor : descriptors) {
-                if (hasLock(descriptor.getFileName(), range)) {
-                    return descriptor.getFileName();
-                }
-            }
-            return null;
-        }
-    }
-
-    private static boolean hasLock(Path number, String range) {
-        try {
-            return Files.readAllLines(DESCRIPTIONS.resolve(number)).stream()
-                    .anyMatch(line -> line.startsWith("lock:") && line.endsWith(range));
-        } catch (IOException e) {
-            return false; // closed meanwhile
-        }
+        return append ? StandardOpenOption.APPEND : StandardOpenOption.WRITE;
     }
 
     private static IOException unresolved(FileChannel channel, @Nullable Throwable cause) {

@@ -3,14 +3,13 @@ package io.sluice.flow;
 import io.sluice.Fd;
 import io.sluice.PipeSource;
 import io.sluice.internal.FdAccess;
+import io.sluice.internal.FileCalls;
 import io.sluice.internal.Proc;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.Channel;
 import java.nio.channels.FileChannel;
 import java.nio.channels.SelectableChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** One end of a transfer that runs: what the kernel is given, and where it reads or writes next. */
@@ -91,17 +90,12 @@ final class TransferEnd implements Closeable {
     /** How much a file has from here to its end; 0 if that cannot be found out. */
     long remaining() throws IOException {
         int number = ((Fd) what).number();
-        try {
-            return Files.size(Proc.descriptor(number)) - (offset >= 0 ? offset : position(number));
-        } catch (IOException | NumberFormatException e) {
+        FileCalls.Status[] status = new FileCalls.Status[1];
+        if (FileCalls.status(number, status) < 0) {
             return 0;
         }
-    }
-
-    private static long position(int number) throws IOException {
-        String first =
-                Files.readAllLines(Path.of("/proc/self/fdinfo/" + number)).getFirst();
-        return Long.parseLong(first.substring("pos:".length()).strip());
+        long size = status[0].size();
+        return size - (offset >= 0 ? offset : Proc.position(number).orElse(size));
     }
 
     void moved(long n) {

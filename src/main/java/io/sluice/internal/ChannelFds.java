@@ -174,23 +174,20 @@ public final class ChannelFds {
     }
 
     private static long wakeUpCount(int epoll) {
-        try {
-            List<Integer> targets = Files.readAllLines(Path.of("/proc/self/fdinfo/" + epoll)).stream()
-                    .filter(line -> line.startsWith("tfd:"))
-                    .map(ChannelFds::target)
-                    .toList();
-            if (targets.size() != 1) {
-                return -1;
-            }
-            for (String line : Files.readAllLines(Path.of("/proc/self/fdinfo/" + targets.getFirst()))) {
-                if (line.startsWith("eventfd-count:")) {
-                    return Long.parseLong(line.substring(14).strip(), 16);
-                }
-            }
-            return -1;
-        } catch (IOException e) {
-            return -1; // closed meanwhile, so not the one that is looked for
+        List<Integer> targets = Proc.description(epoll)
+                .lines()
+                .filter(line -> line.startsWith("tfd:"))
+                .map(ChannelFds::target)
+                .toList();
+        if (targets.size() != 1) {
+            return -1; // as when it is closed meanwhile, so not the one that is looked for
         }
+        return Proc.description(targets.getFirst())
+                .lines()
+                .filter(line -> line.startsWith("eventfd-count:"))
+                .mapToLong(line -> Long.parseLong(line.substring(14).strip(), 16))
+                .findFirst()
+                .orElse(-1);
     }
 
     private static List<Integer> descriptorsNamed(String name) throws IOException {

@@ -37,8 +37,9 @@ public final class FileCalls {
      * @param deviceMajor major number of the device it is, or 0
      * @param deviceMinor minor number of the device it is, or 0
      * @param inode what tells it from others of its file system
+     * @param size bytes of a regular file
      */
-    public record Status(int mode, int deviceMajor, int deviceMinor, long inode) {
+    public record Status(int mode, int deviceMajor, int deviceMinor, long inode, long size) {
         /** The file type: {@code st_mode & S_IFMT}. */
         public int type() {
             return mode & Linux.S_IFMT();
@@ -86,7 +87,8 @@ public final class FileCalls {
                         statx.stx_mode(answer) & 0xffff,
                         statx.stx_rdev_major(answer),
                         statx.stx_rdev_minor(answer),
-                        statx.stx_ino(answer));
+                        statx.stx_ino(answer),
+                        statx.stx_size(answer));
             }
             return result;
         } catch (Throwable t) {

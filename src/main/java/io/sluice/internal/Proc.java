@@ -33,6 +33,24 @@ public final class Proc {
         }
     }
 
+    /** What {@code /proc/self/fdinfo} says about a descriptor of this process; nothing if it is closed. */
+    public static String description(int fd) {
+        try (FileInputStream in = new FileInputStream("/proc/self/fdinfo/" + fd)) {
+            return new String(in.readNBytes(Integer.MAX_VALUE), StandardCharsets.US_ASCII);
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    /** Where in its file a descriptor of this process is. */
+    public static OptionalLong position(int fd) {
+        return description(fd)
+                .lines()
+                .filter(line -> line.startsWith("pos:"))
+                .mapToLong(line -> Long.parseLong(line.substring(4).strip()))
+                .findFirst();
+    }
+
     /** The path under which a descriptor of this process can be opened again. */
     public static Path descriptor(int fd) {
         return Path.of("/proc/self/fd/" + fd);
