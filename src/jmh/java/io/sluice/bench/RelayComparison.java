@@ -28,12 +28,15 @@ final class RelayComparison {
     private static final long PATIENCE_SECONDS = 20;
 
     /** Warm-up, after which the compilers have done most of what they will. */
-    private static final int WARM_UPS = 2;
+    private static final int WARM_UPS = 4;
 
-    /** What is sent each time: the kernel says in steps of 10 ms what a process has run. */
-    private static final int MIB = 8 << 10;
+    /**
+     * What is sent each time, and how often. Who shares a processor with whom is settled anew for each transfer and weighs more than what is
+     * compared, so there are many.
+     */
+    private static final int MIB = 4 << 10;
 
-    private static final int FEW_MIB = 4 << 10;
+    private static final int ROUNDS = 15;
     private static final double GIB = 1 << 30;
 
     /** A relay that runs. */
@@ -72,8 +75,7 @@ final class RelayComparison {
             } else {
                 relays.enterAll();
             }
-            long mib = options.number("--mib", capacities ? FEW_MIB : MIB);
-            relays.measure(options.number("--rounds", 7), mib << 20);
+            relays.measure(options.number("--rounds", ROUNDS), (long) options.number("--mib", MIB) << 20);
         } finally {
             relays.contestants.forEach(contestant -> contestant.process.close());
         }
@@ -196,7 +198,9 @@ final class RelayComparison {
     private void measure(int rounds, long bytes) throws Exception {
         for (int round = -WARM_UPS; round < rounds; round++) {
             System.out.print(round < 0 ? "warm-up " : "round " + (round + 1) + " of " + rounds + " ");
-            for (Contestant contestant : List.copyOf(contestants)) {
+            // There and back, so that nobody always comes after the same.
+            for (Contestant contestant :
+                    round % 2 == 0 ? List.copyOf(contestants) : List.copyOf(contestants.reversed())) {
                 double before = contestant.process.cpuSeconds();
                 double seconds;
                 try {

@@ -137,11 +137,8 @@ final class RelayProcess implements AutoCloseable {
     double cpuSeconds() throws IOException {
         String stat = Files.readString(proc("stat"));
         String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
-        double ticks = 0;
-        for (int i = 11; i <= 14; i++) {
-            ticks += Long.parseLong(fields[i]);
-        }
-        return ticks / TICKS;
+        double ticksOfChildren = Long.parseLong(fields[13]) + Long.parseLong(fields[14]);
+        return Machine.cpuNanos(process.pid()) / 1e9 + ticksOfChildren / TICKS;
     }
 
     /** Resident memory in KiB. */

@@ -14,8 +14,8 @@ import java.util.function.BooleanSupplier;
  * Empties the error queues of sockets when nobody else does.
  *
  * <p>A socket whose error queue holds something is reported to everybody who waits for it, for whatever he waits: a selector, or a thread
- * that wants to read, would look again and again in vain. So one thread has each such socket emptied, some
- * milliseconds after the program last did so itself; a program that looks after its loans is not disturbed.
+ * that wants to read, would look again and again in vain. So one thread has each such socket emptied: at once where the program never
+ * does so itself, and within a tenth of a second after it last did. A program that looks after its loans is not disturbed.
  */
 public final class ErrorWatch {
     private static final int EVENTS_AT_ONCE = 256;
