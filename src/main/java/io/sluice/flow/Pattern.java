@@ -21,10 +21,14 @@ final class Pattern {
     private final FrozenPages pages;
     private final MemorySegment memory;
 
+    /** What a pipe is filled from, again and again: as few pages as may be, because it is their reference counts that a response costs. */
+    private final long lent;
+
     private Pattern(long period, FrozenPages pages) {
         this.period = period;
         this.pages = pages;
         this.memory = pages.segment();
+        this.lent = Math.min(wholePages(period), memory.byteSize());
     }
 
     /** The pattern that repeats {@code bytes}, for a pipe of {@code capacity} bytes. */
@@ -37,10 +41,15 @@ final class Pattern {
     }
 
     private static long size(long period, long capacity) {
-        long wholePages = period / gcd(period, MemoryCalls.pageSize()) * MemoryCalls.pageSize();
+        long wholePages = wholePages(period);
         return wholePages <= capacity
                 ? Math.max(1, Math.min(ENOUGH, capacity) / wholePages) * wholePages
                 : Math.max(1, capacity / period) * period;
+    }
+
+    /** The least that is both whole repetitions and whole pages. */
+    private static long wholePages(long period) {
+        return period / gcd(period, MemoryCalls.pageSize()) * MemoryCalls.pageSize();
     }
 
     private static long gcd(long a, long b) {
@@ -92,8 +101,8 @@ final class Pattern {
         long filled = 0;
         // Invariant: the pipe holds the first filled bytes of the repeated pattern.
         while (filled < capacity) {
-            long at = filled % memory.byteSize();
-            long n = put(sink, at, Math.min(memory.byteSize() - at, capacity - filled));
+            long at = filled % lent;
+            long n = put(sink, at, Math.min(lent - at, capacity - filled));
             if (n == 0) {
                 break;
             }
