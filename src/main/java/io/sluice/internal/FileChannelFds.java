@@ -42,8 +42,7 @@ public final class FileChannelFds {
     }
 
     // To ask for a file's size is much cheaper than to read a description, and what was opened last mostly has one of
-    // the
-    // highest numbers. A size can change meanwhile, and a device has none: then all are read.
+    // the highest numbers. A size can change meanwhile, and a device has none: then all are read.
     private static int search(long lockedByte, long size) {
         List<Integer> numbers = openNumbers();
         Status[] status = new Status[1];
