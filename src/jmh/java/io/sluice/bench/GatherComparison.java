@@ -66,7 +66,7 @@ final class GatherComparison {
     }
 
     private static void gather(Peers peers, Path file, int size, int responses) throws Exception {
-        try (SocketChannel socket = peers.connection();
+        try (SocketChannel socket = peers.reader();
                 Fd in = Fd.open(file);
                 Gather gather = Gather.to(socket)) {
             for (int i = 0; i < responses; i++) {
@@ -76,7 +76,7 @@ final class GatherComparison {
     }
 
     private static void jdk(Peers peers, Path file, int size, int responses) throws Exception {
-        try (SocketChannel socket = peers.connection();
+        try (SocketChannel socket = peers.reader();
                 FileChannel in = FileChannel.open(file)) {
             for (int i = 0; i < responses; i++) {
                 write(socket, ByteBuffer.wrap(HEADER));
@@ -90,7 +90,7 @@ final class GatherComparison {
 
     private static void copy(Peers peers, Path file, int size, int responses) throws Exception {
         ByteBuffer buffer = ByteBuffer.allocateDirect(size + HEADER.length + TRAILER.length);
-        try (SocketChannel socket = peers.connection();
+        try (SocketChannel socket = peers.reader();
                 FileChannel in = FileChannel.open(file)) {
             for (int i = 0; i < responses; i++) {
                 buffer.clear().put(HEADER).limit(HEADER.length + size);
