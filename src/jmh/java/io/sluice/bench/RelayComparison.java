@@ -199,8 +199,7 @@ final class RelayComparison {
         for (int round = -WARM_UPS; round < rounds; round++) {
             System.out.print(round < 0 ? "warm-up " : "round " + (round + 1) + " of " + rounds + " ");
             // There and back, so that nobody always comes after the same.
-            for (Contestant contestant :
-                    round % 2 == 0 ? List.copyOf(contestants) : List.copyOf(contestants.reversed())) {
+            for (Contestant contestant : List.copyOf(round % 2 == 0 ? contestants : contestants.reversed())) {
                 double before = contestant.process.cpuSeconds();
                 double seconds;
                 try {

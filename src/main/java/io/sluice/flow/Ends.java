@@ -3,6 +3,8 @@ package io.sluice.flow;
 import io.sluice.Fd;
 import io.sluice.internal.FileChannelFds;
 import io.sluice.internal.Proc;
+import io.sluice.internal.Syscalls;
+import io.sluice.internal.ffi.Linux;
 import java.io.IOException;
 import java.nio.channels.Channel;
 import java.nio.channels.ClosedChannelException;
@@ -26,8 +28,6 @@ import org.jspecify.annotations.Nullable;
 final class Ends {
     /** No file is that long, and few programs lock there. */
     private static final long FAR_AWAY = 1L << 62;
-
-    private static final int O_APPEND = 02000;
 
     private Ends() {}
 
@@ -78,11 +78,8 @@ final class Ends {
     }
 
     private static OpenOption writing(int number) {
-        boolean append = Proc.description(number)
-                .lines()
-                .filter(line -> line.startsWith("flags:"))
-                .anyMatch(line -> (Integer.parseInt(line.substring(6).strip(), 8) & O_APPEND) != 0);
-        return append ? StandardOpenOption.APPEND : StandardOpenOption.WRITE;
+        long flags = Syscalls.fcntl(number, Linux.F_GETFL(), 0);
+        return flags >= 0 && (flags & Linux.O_APPEND()) != 0 ? StandardOpenOption.APPEND : StandardOpenOption.WRITE;
     }
 
     private static IOException unresolved(FileChannel channel, @Nullable Throwable cause) {

@@ -21,14 +21,10 @@ final class Pattern {
     private final FrozenPages pages;
     private final MemorySegment memory;
 
-    /** What a pipe is filled from, again and again: as few pages as may be, because it is their reference counts that a response costs. */
-    private final long lent;
-
     private Pattern(long period, FrozenPages pages) {
         this.period = period;
         this.pages = pages;
         this.memory = pages.segment();
-        this.lent = Math.min(wholePages(period), memory.byteSize());
     }
 
     /** The pattern that repeats {@code bytes}, for a pipe of {@code capacity} bytes. */
@@ -98,6 +94,8 @@ final class Pattern {
 
     /** Fills an empty pipe from the beginning, by reference where the kernel does that and by writing where it does not. */
     long fill(PipeSink sink, long capacity) throws IOException {
+        // As few pages as may be, again and again, because it is their reference counts that a response costs.
+        long lent = Math.min(wholePages(period), memory.byteSize());
         long filled = 0;
         // Invariant: the pipe holds the first filled bytes of the repeated pattern.
         while (filled < capacity) {

@@ -24,6 +24,9 @@ final class ErrorQueue {
     /** How many sockets are remembered that no engine is left over, so that the next one can go on counting. */
     private static final int REMEMBERED = 1024;
 
+    /** How often the watcher finds the queue untouched before it takes over from a program that was looking after it. */
+    private static final int PATIENCE = 2;
+
     private static final ReentrantLock QUEUES = new ReentrantLock();
     private static final Map<Long, Known> OPEN = new HashMap<>();
     private static final ReferenceQueue<ErrorQueue> DROPPED = new ReferenceQueue<>();
@@ -53,9 +56,6 @@ final class ErrorQueue {
 
     /** The engines over this socket. */
     final List<ZeroCopyEngine> engines = new CopyOnWriteArrayList<>();
-
-    /** How often the watcher finds the queue untouched before it takes over from a program that was looking after it. */
-    private static final int PATIENCE = 2;
 
     /** The queue was emptied since the watcher last looked. */
     private volatile boolean emptied;

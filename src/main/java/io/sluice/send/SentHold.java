@@ -2,24 +2,10 @@ package io.sluice.send;
 
 import io.sluice.internal.Hold;
 import io.sluice.internal.Ledger.Place;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 
 /** What one send took by reference, until the kernel says that it is done with it. */
 final class SentHold implements Hold {
-    private static final VarHandle PLACE;
-
-    static {
-        try {
-            PLACE = MethodHandles.lookup().findVarHandle(SentHold.class, "place", Place.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
-
     private final Engine engine;
-
-    /** Written by its engine, under the lock that whoever begins to wait takes too. */
     private volatile Place place = Place.IN_PIPE;
 
     /** Written before the place that makes it known. */
@@ -33,14 +19,14 @@ final class SentHold implements Hold {
     void released(boolean wasCopied) {
         if (place == Place.IN_PIPE) {
             copied = wasCopied;
-            PLACE.setRelease(this, Place.RELEASED);
+            place = Place.RELEASED;
         }
     }
 
     /** Nobody will ask the kernel any more. */
     void retired() {
         if (place == Place.IN_PIPE) {
-            PLACE.setRelease(this, Place.FORWARDED);
+            place = Place.FORWARDED;
         }
     }
 

@@ -18,6 +18,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.ClosedChannelException;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -58,6 +59,7 @@ final class UringEngine implements Engine {
     private final Fd socket;
     private final WriteEngine write;
     private final Uring ring;
+    private final AtomicInteger waiting = new AtomicInteger();
     private final UringPlaces places = new UringPlaces();
 
     /**
@@ -80,9 +82,6 @@ final class UringEngine implements Engine {
     private volatile boolean refused;
     private volatile int copiesInARow;
     private boolean closed;
-
-    /** Threads that wait for a hold to settle. */
-    private int waiting;
 
     /** The last send found no room for all of it. */
     private boolean wasFull;
@@ -311,7 +310,7 @@ final class UringEngine implements Engine {
                 }
             }
         }
-        if (settled > 0 && waiting > 0) {
+        if (settled > 0 && waiting.get() > 0) {
             ring.descriptor().wake();
         }
         return settled;
@@ -342,40 +341,16 @@ final class UringEngine implements Engine {
 
     @Override
     public void await(SentHold hold, long nanos) {
-        if (!beginWaiting(hold)) {
-            return;
-        }
+        waiting.incrementAndGet();
         try {
             // Who takes a notification that somebody else waits for wakes all who wait.
             Waiter.await(ring.descriptor(), Linux.POLLIN(), ring.descriptor(), hold::isSettled, nanos);
         } catch (WaitFailedException e) {
             LockSupport.parkNanos(this, Math.min(nanos, PAUSE_NANOS));
         } finally {
-            endWaiting();
+            waiting.decrementAndGet();
         }
-    }
-
-    /** Whether there is something to wait for; counted under the lock, so that whoever settles it later knows of the waiter. */
-    private boolean beginWaiting(SentHold hold) {
-        lock.lock();
-        try {
-            reap();
-            boolean begins = !hold.isSettled();
-            waiting += begins ? 1 : 0;
-            return begins;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void endWaiting() {
-        lock.lock();
-        try {
-            waiting--;
-            reap();
-        } finally {
-            lock.unlock();
-        }
+        reap();
     }
 
     private void requireOpen() throws ClosedChannelException {
